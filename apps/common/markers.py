@@ -59,3 +59,19 @@ def neutralise(text: str) -> str:
     `< |eot|>`) and changes nothing else. Idempotent. Linear in the length of the text.
     """
     return _LOOK_ALIKE.sub(r"\g<0> ", text)
+
+
+def pack_page(ordinal: int, number: int, text: str, *, label: str = "") -> str:
+    """One page as a model reads it: its marker line, its text, a blank line. A part of a prompt of its own.
+
+    text: neutralised and stripped, not empty. label: one neutralised line, only for files of a repository.
+    """
+    return f"[[{ordinal}:{number}" + packed_tail(text, label=label)
+
+
+def packed_tail(text: str, *, label: str = "") -> str:
+    """What follows the numbers of a packed page, from `]]` on: the part that `Page.tokens` counts.
+
+    The line end and slashes after `]]` share a token with it, so the count starts there and not at the text.
+    """
+    return f"]] {label}\n{text}\n\n" if label else f"]]\n{text}\n\n"

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from apps.common.markers import EVIDENCE_CLOSE, EVIDENCE_OPEN, MARKER, PAGE_HEADER, PATH_MARKER, neutralise
+from apps.common.markers import (
+    EVIDENCE_CLOSE,
+    EVIDENCE_OPEN,
+    MARKER,
+    PAGE_HEADER,
+    PATH_MARKER,
+    neutralise,
+    pack_page,
+)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +79,7 @@ FRAGMENTS = (
 pieces = st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=3)).map("".join)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=1000, deadline=None)
 @given(pieces)
 @example("[[a[[3:12]]")
 @example("[[[[3:1]]")
@@ -99,3 +107,10 @@ def test_page_headers_are_told_from_lines_of_evidence() -> None:
     assert header.group("ordinal", "number", "label") == ("3", "12", "src/app.py:1–120")
     assert PAGE_HEADER.match("[[3:12]]\ntext") is not None
     assert PAGE_HEADER.match('[[3:12]] "either party"\n') is None
+
+
+def test_a_packed_page_begins_with_its_marker_line_and_ends_with_a_blank_line() -> None:
+    assert pack_page(3, 12, "Text.") == "[[3:12]]\nText.\n\n"
+    packed = pack_page(3, 12, "x = 1", label="src/app.py:1–120")
+    assert packed == "[[3:12]] src/app.py:1–120\nx = 1\n\n"
+    assert PAGE_HEADER.match(packed) is not None
