@@ -1,0 +1,1 @@
+"""Bytes to pages: guarded, sandboxed, without the ORM (README.md beside this file)."""

@@ -1,0 +1,1 @@
+"""One module per kind of file; base.py says what all of them give."""

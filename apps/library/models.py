@@ -1,0 +1,247 @@
+"""What was brought and what was read. Revisions and pages never change once ready; ordinals are for ever."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from apps.common.rows import Row
+from apps.workspaces.models import Workspace
+
+
+class Document(Row):
+    """What somebody brought. Deleting removes bytes, pages and pictures and leaves this row as a tombstone."""
+
+    class Kind(models.TextChoices):
+        PDF = "pdf", "PDF"
+        REPOSITORY = "repository", "Repository"
+        TEXT = "text", "Text"
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="documents")
+    name = models.CharField(max_length=255)
+    kind = models.CharField(max_length=12, choices=Kind)
+    source_url = models.CharField(max_length=1024, blank=True)
+    added_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    current_revision = models.ForeignKey("Revision", on_delete=models.SET_NULL, null=True, related_name="+")
+    deleted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        indexes = [models.Index(fields=["workspace", "created_at"], name="document_by_workspace")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Revision(Row):
+    """One reading of one content of a document. Written while reading, fixed once ready."""
+
+    class Status(models.TextChoices):
+        UPLOADED = "uploaded", "Waiting"
+        READING = "reading", "Reading"
+        READY = "ready", "Ready"
+        FAILED = "failed", "Failed"
+        NEEDS_PASSWORD = "needs_password", "Needs a password"
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="revisions")
+    sha256 = models.CharField(max_length=64)
+    commit = models.CharField(max_length=64, blank=True)
+    size_bytes = models.BigIntegerField()
+    storage_name = models.CharField(max_length=200, blank=True)
+    content_type = models.CharField(max_length=100)
+    reader = models.CharField(max_length=40)
+    options = models.JSONField(default=dict)
+    tokenizer = models.CharField(max_length=20)
+    packing_version = models.PositiveSmallIntegerField()
+    status = models.CharField(max_length=16, choices=Status, default=Status.UPLOADED)
+    stage = models.CharField(max_length=60, blank=True)
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    page_count = models.PositiveIntegerField(default=0)
+    token_count = models.BigIntegerField(default=0)
+    """Sum of Page.tokens; what depends on the ordinal is added by `corpus_tokens`."""
+    pages_not_read = models.PositiveIntegerField(default=0)
+    skipped_count = models.PositiveIntegerField(default=0)
+    facts = models.JSONField(default=dict)
+    """Title, author, outline, attachments: as the file states them."""
+    error_code = models.CharField(max_length=40, blank=True)
+    error_sentence = models.CharField(max_length=500, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    claim = models.UUIDField(null=True)
+    claimed_until = models.DateTimeField(null=True)
+    queued_at = models.DateTimeField(default=timezone.now)
+    ready_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        indexes = [
+            models.Index(fields=["workspace", "sha256"], name="revision_by_content"),
+            models.Index(
+                fields=["queued_at"],
+                condition=models.Q(status__in=["uploaded", "reading"]),
+                name="revision_unfinished",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.document_id}@{self.sha256[:12]}"
+
+    @property
+    def is_running(self) -> bool:
+        return self.status in {self.Status.UPLOADED, self.Status.READING}
+
+    def claim_for_reading(self, seconds: int) -> uuid.UUID | None:
+        """Take this revision for one worker, or None when another one holds it or nothing is to be done."""
+        claim, now = uuid.uuid4(), timezone.now()
+        taken = (
+            Revision.objects.filter(
+                pk=self.pk, status__in=[self.Status.UPLOADED, self.Status.READING], document__deleted_at=None
+            )
+            .filter(models.Q(claimed_until=None) | models.Q(claimed_until__lt=now))
+            .update(
+                claim=claim,
+                claimed_until=now + timedelta(seconds=seconds),
+                status=self.Status.READING,
+                attempts=models.F("attempts") + 1,
+            )
+        )
+        return claim if taken else None
+
+    def write_claimed(self, claim: uuid.UUID, **fields: object) -> bool:
+        """Update fields only while `claim` still holds; False means somebody else took over or it is gone."""
+        return bool(Revision.objects.filter(pk=self.pk, claim=claim).update(**fields))
+
+
+class Page(models.Model):
+    """The unit of reading and citing, immutable. `number` is 1-based by position, `label` is for people."""
+
+    class State(models.TextChoices):
+        READ = "read", "Read"
+        NO_TEXT = "no_text", "No text"
+        UNREADABLE = "unreadable", "Unreadable"
+
+    class Source(models.TextChoices):
+        TEXT_LAYER = "text_layer", "Text layer"
+        OCR = "ocr", "OCR"
+        VISION = "vision", "Vision"
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="pages")
+    number = models.PositiveIntegerField()
+    label = models.CharField(max_length=300)
+    text = models.TextField(blank=True)
+    tokens = models.PositiveIntegerField(default=0)
+    """Of the packed form from `]]` on; marker_tokens(ordinal, number) comes on top."""
+    source = models.CharField(max_length=12, choices=Source, default=Source.TEXT_LAYER)
+    state = models.CharField(max_length=12, choices=State, default=State.READ)
+    reason = models.CharField(max_length=200, blank=True)
+    width = models.FloatField(default=0)
+    height = models.FloatField(default=0)
+    """Size of the page as shown, in points."""
+    flags = models.JSONField(default=list)
+    """What a reader should know: hidden_text, annotations, form_values."""
+
+    class Meta:
+        ordering = ["revision", "number"]
+        constraints = [models.UniqueConstraint(fields=["revision", "number"], name="page_once")]
+
+    def __str__(self) -> str:
+        return f"{self.revision_id} p. {self.label}"
+
+
+class PageImage(Row):
+    """A figure, or the rendered page where text is missing."""
+
+    class Kind(models.TextChoices):
+        FIGURE = "figure", "Figure"
+        RENDERED = "rendered", "Rendered page"
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    page = models.ForeignKey(Page, on_delete=models.CASCADE, related_name="images")
+    kind = models.CharField(max_length=8, choices=Kind)
+    digest = models.CharField(max_length=64)
+    storage_name = models.CharField(max_length=200, blank=True)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    box = models.JSONField(null=True)
+    """Place on the page as fractions 0–1: [x0, y0, x1, y1], origin top left."""
+    tokens = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.digest[:12]}"
+
+
+class SkippedPath(models.Model):
+    """What a reader left out of a revision and why; one row a file, or one for an excluded folder."""
+
+    revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="skipped")
+    path = models.CharField(max_length=1024)
+    reason = models.CharField(max_length=60)
+    count = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        ordering = ["path"]
+
+    def __str__(self) -> str:
+        return self.path
+
+
+class Corpus(Row):
+    """A named set of documents that is asked about."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="corpora")
+    name = models.CharField(max_length=120)
+    next_ordinal = models.PositiveIntegerField(default=1)
+    """Only ever grows, so that an ordinal is never given twice."""
+    deleted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["name", "id"]
+        verbose_name_plural = "corpora"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CorpusEntry(Row):
+    """Ties a document to its ordinal in a corpus: given on joining, never reused, never shifted."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    corpus = models.ForeignKey(Corpus, on_delete=models.CASCADE, related_name="entries")
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="entries")
+    ordinal = models.PositiveIntegerField()
+    removed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["ordinal"]
+        constraints = [
+            models.UniqueConstraint(fields=["corpus", "ordinal"], name="entry_ordinal_once"),
+            models.UniqueConstraint(
+                fields=["corpus", "document"], condition=models.Q(removed_at=None), name="entry_document_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ordinal} in {self.corpus_id}"
+
+
+class Untick(models.Model):
+    """One person leaves a document out of their next question."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    entry = models.ForeignKey(CorpusEntry, on_delete=models.CASCADE, related_name="unticks")
+    paths = models.JSONField(default=list)
+    """Left-out folders inside a repository; empty leaves out the whole document."""
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "entry"], name="untick_once")]
+
+    def __str__(self) -> str:
+        return f"{self.entry_id} unticked"
