@@ -10,6 +10,7 @@ from apps.common.rows import Row
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
+    from apps.workspaces.access import Right
 
 
 class Role(models.TextChoices):
@@ -51,6 +52,27 @@ class Workspace(Row):
 
     def __str__(self) -> str:
         return self.name
+
+    held_right: Right
+    """Set by the door (access.workspace_for): what the actor may do here."""
+
+    def can(self, right: str) -> bool:
+        """Whether the actor this workspace was fetched for holds a right, by its name in lower case."""
+        from apps.workspaces.access import Right
+
+        return self.held_right >= Right[right.upper()]
+
+    @property
+    def can_contribute(self) -> bool:
+        return self.can("contribute")
+
+    @property
+    def can_administer(self) -> bool:
+        return self.can("administer")
+
+    @property
+    def can_own(self) -> bool:
+        return self.can("own")
 
     def get_absolute_url(self) -> str:
         return f"/w/{self.slug}/"

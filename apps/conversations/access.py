@@ -1,0 +1,52 @@
+"""The door to conversations and answers: private to their owner until shared, and then for reading only."""
+
+from __future__ import annotations
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+
+from apps.conversations.models import Answer, Conversation
+from apps.workspaces.access import Actor, Right, as_uuid, check_right
+from apps.workspaces.models import Workspace
+
+
+def conversation_for(
+    actor: Actor, conversation_id: object, right: Right = Right.VIEW, workspace: Workspace | None = None
+) -> Conversation:
+    """VIEW: the owner, or any member once it is shared. CONTRIBUTE: the owner alone.
+
+    Http404 when it does not exist for this actor, PermissionDenied when it may be read but not changed.
+    """
+    conversation = (
+        Conversation.objects.select_related("workspace", "corpus")
+        .filter(pk=as_uuid(conversation_id), corpus__deleted_at=None)
+        .first()
+    )
+    if conversation is None or (workspace is not None and conversation.workspace_id != workspace.pk):
+        raise Http404
+    held = check_right(actor, conversation.workspace_id, Right.VIEW)
+    if conversation.owner_id != actor.pk:
+        if not conversation.is_shared:
+            raise Http404
+        if right > Right.VIEW:
+            raise PermissionDenied
+    if held < right:
+        raise PermissionDenied
+    conversation.workspace.held_right = held
+    return conversation
+
+
+def answer_for(
+    actor: Actor, answer_id: object, right: Right = Right.VIEW, workspace: Workspace | None = None
+) -> Answer:
+    """An answer through its conversation's door."""
+    answer = (
+        Answer.objects.select_related("question", "question__conversation")
+        .filter(pk=as_uuid(answer_id))
+        .first()
+    )
+    if answer is None:
+        raise Http404
+    conversation = conversation_for(actor, answer.question.conversation_id, right, workspace)
+    answer.question.conversation = conversation
+    return answer
