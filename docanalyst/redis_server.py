@@ -119,6 +119,8 @@ def prepare_folders(data_dir: Path) -> None:
             f"{folder} belongs to somebody else; set DOCANALYST_DATA_DIR to a shorter path."
         )
     folder.chmod(0o700)
+    # Left by a server that was killed; readers of an old socket would wait for nobody.
+    default_socket(data_dir).unlink(missing_ok=True)
 
 
 def remove_socket(data_dir: Path) -> None:

@@ -9,7 +9,6 @@ import secrets as random_source
 import stat
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -17,15 +16,6 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 class SecretError(Exception):
     """A secret cannot be used as it is; the message is a sentence for the operator."""
-
-
-@dataclass(frozen=True, repr=False)
-class Secrets:
-    """What ensure_secrets gives: each value as text, without surrounding white space."""
-
-    secret_key: str
-    field_key: str
-    first_run_token: str
 
 
 def _make_field_key() -> str:
@@ -47,9 +37,6 @@ MAKERS: Mapping[str, Callable[[], str]] = {
     "first_run_token": _make_first_run_token,
 }
 
-# Several machines share one installation's secrets by environment; a variable wins over the file.
-ENVIRONMENT_NAMES: Mapping[str, str] = {name: f"DOCANALYST_{name.upper()}" for name in MAKERS}
-
 MINIMUM_LENGTH: Mapping[str, int] = {"secret_key": 50, "field_key": 44, "first_run_token": 16}
 
 
@@ -59,26 +46,22 @@ def data_dir_from_environment(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(given).expanduser().resolve() if given else PROJECT_ROOT / "data"
 
 
-def ensure_secrets(data_dir: Path) -> Secrets:
-    """Give the secrets of this data folder, making the missing ones.
+def ensure_secrets(data_dir: Path) -> dict[str, str]:
+    """Give the secrets of this data folder by name (the keys of MAKERS), making the missing ones.
 
     Files lie in `<data_dir>/secrets/` (directory 0700, files 0600). Safe to call from several
     processes at once: all of them get the same values. Raises SecretError.
     """
-    return Secrets(**{name: read_secret(name, data_dir) for name in MAKERS})
+    return {name: read_secret(name, data_dir) for name in MAKERS}
 
 
 def read_secret(name: str, data_dir: Path | None = None) -> str:
-    """Give one secret by name, from its environment variable or its file, making the file when missing.
+    """Give one secret from its file, making the file when it is missing.
 
     name: a key of MAKERS. data_dir: by default the one the environment names. Raises SecretError.
     """
     if name not in MAKERS:
         raise SecretError(f"There is no secret called {name!r}.")
-    variable = ENVIRONMENT_NAMES[name]
-    from_environment = os.environ.get(variable, "").strip()
-    if from_environment:
-        return _checked(name, from_environment, source=variable)
     folder = (data_dir if data_dir is not None else data_dir_from_environment()) / "secrets"
     path = folder / name
     try:
@@ -88,13 +71,9 @@ def read_secret(name: str, data_dir: Path | None = None) -> str:
         _write_once(path, MAKERS[name]())
         # Read back rather than trusted: another process may have been first.
         value = _read_privately(path)
-    return _checked(name, value, source=str(path))
-
-
-def _checked(name: str, value: str, *, source: str) -> str:
     if len(value) < MINIMUM_LENGTH[name]:
         raise SecretError(
-            f"{source} is shorter than the {MINIMUM_LENGTH[name]} characters a {name} needs; "
+            f"{path} holds less than the {MINIMUM_LENGTH[name]} characters a {name} needs; "
             "restore it from a backup, or remove it to have a new one made."
         )
     return value
