@@ -250,7 +250,7 @@ MEDIA_ROOT = DATA_DIR / "files"
 WHITENOISE_MAX_AGE = 3600
 FILE_UPLOAD_TEMP_DIR = DATA_DIR / "uploads"
 FILE_UPLOAD_TEMP_DIR.mkdir(parents=True, exist_ok=True)
-FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["apps.library.uploads.MeasuredUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FILES = 100
 MAX_UPLOAD_BYTES = env_int("DOCANALYST_MAX_UPLOAD_MB", 200, least=1) * 1024 * 1024

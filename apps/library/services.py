@@ -1,0 +1,247 @@
+"""What happens to documents and corpora. Rights are the caller's business (access.py)."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+from django.db.models import F, Sum
+from django.utils import timezone
+
+from apps.accounts.models import User
+from apps.common.http import Refused
+from apps.common.markers import PACKING_VERSION
+from apps.library import storage
+from apps.library.ingestion.guards import IngestionError, Kind, check_file
+from apps.library.models import Corpus, CorpusEntry, Document, Page, Revision, Untick
+from apps.library.uploads import display_name, sha256_of
+from apps.llm.tokens import TOKENIZER
+from apps.workspaces.audit import record
+from apps.workspaces.models import Workspace
+
+log = logging.getLogger(__name__)
+
+STATUS_OF_CODE = {"empty_file": 400, "too_large": 413, "kind_not_accepted": 415, "not_a_pdf": 415}
+CONTENT_TYPES = {"pdf": "application/pdf"}
+
+
+@dataclass(frozen=True)
+class AddedDocument:
+    document: Document
+    entry: CorpusEntry
+    is_known: bool
+    """It was in this corpus before; nothing was stored or queued."""
+
+
+def add_upload(actor: User, corpus: Corpus, file: UploadedFile) -> AddedDocument:
+    """Take a file into a corpus and queue its reading.
+
+    Content that this corpus has is answered with its document; content the workspace has joins the corpus as
+    it was read. Raises Refused (too_large, empty_file, kind_not_accepted, not_a_pdf, over_quota).
+    """
+    kind = _accept(file)
+    digest = sha256_of(file)
+    known = _known(corpus, digest)
+    if known is not None:
+        return known
+    revision_id = uuid.uuid4()
+    _check_quota(corpus.workspace, file.size or 0)
+    stored = default_storage.save(storage.original_name(corpus.workspace_id, revision_id), file)
+    try:
+        with transaction.atomic():
+            # One writer per corpus: ordinals are given in order, and two uploads of one content meet here.
+            locked = Corpus.objects.select_for_update().get(pk=corpus.pk, deleted_at=None)
+            known = _known(locked, digest)
+            if known is None:
+                added = _create_document(actor, locked, file, kind, digest, revision_id, stored)
+    except BaseException:
+        storage.delete_files(corpus.workspace_id, revision_id)
+        raise
+    if known is not None:
+        storage.delete_files(corpus.workspace_id, revision_id)
+        return known
+    return added
+
+
+def _accept(file: UploadedFile) -> Kind:
+    try:
+        if getattr(file, "is_too_large", False):
+            raise IngestionError("too_large", limit=settings.MAX_UPLOAD_BYTES // 1024**2)
+        return check_file(file.name or "", file, max_bytes=settings.MAX_UPLOAD_BYTES)
+    except IngestionError as error:
+        raise Refused(error.code, error.sentence, status=STATUS_OF_CODE.get(error.code, 400)) from error
+
+
+def _check_quota(workspace: Workspace, more_bytes: int) -> None:
+    used = stored_bytes(workspace)
+    if used + more_bytes > settings.WORKSPACE_QUOTA_BYTES:
+        raise Refused(
+            "over_quota",
+            f"This workspace holds {used // 10**6:,} MB of its {settings.WORKSPACE_QUOTA_BYTES // 10**6:,} MB. "
+            "Delete documents, or ask the operator for more room.",
+            status=413,
+            details={"used_bytes": used, "quota_bytes": settings.WORKSPACE_QUOTA_BYTES},
+        )
+
+
+def stored_bytes(workspace: Workspace) -> int:
+    """Bytes of all originals that are kept for a workspace."""
+    total = Revision.objects.filter(workspace=workspace, document__deleted_at=None).aggregate(
+        total=Sum("size_bytes")
+    )["total"]
+    return total or 0
+
+
+def _known(corpus: Corpus, digest: str) -> AddedDocument | None:
+    """The document of this content, joined to the corpus if it was only in the workspace."""
+    documents = Document.objects.filter(
+        workspace_id=corpus.workspace_id, deleted_at=None, current_revision__sha256=digest
+    )
+    entry = (
+        CorpusEntry.objects.select_related("document__current_revision")
+        .filter(corpus=corpus, removed_at=None, document__in=documents)
+        .first()
+    )
+    if entry is not None:
+        return AddedDocument(entry.document, entry, is_known=True)
+    document = documents.select_related("current_revision").first()
+    if document is None:
+        return None
+    return AddedDocument(document, join_corpus(corpus, document), is_known=False)
+
+
+def join_corpus(corpus: Corpus, document: Document) -> CorpusEntry:
+    """Give a document the corpus's next ordinal. Ordinals are never reused."""
+    with transaction.atomic():
+        locked = Corpus.objects.select_for_update().get(pk=corpus.pk)
+        entry = CorpusEntry.objects.create(
+            workspace_id=corpus.workspace_id, corpus=locked, document=document, ordinal=locked.next_ordinal
+        )
+        Corpus.objects.filter(pk=corpus.pk).update(next_ordinal=F("next_ordinal") + 1)
+    return entry
+
+
+def _create_document(
+    actor: User,
+    corpus: Corpus,
+    file: UploadedFile,
+    kind: Kind,
+    digest: str,
+    revision_id: uuid.UUID,
+    stored: str,
+) -> AddedDocument:
+    from apps.library.tasks import ingest_revision
+
+    document = Document.objects.create(
+        workspace_id=corpus.workspace_id, name=display_name(file.name or ""), kind=kind.name, added_by=actor
+    )
+    revision = Revision.objects.create(
+        pk=revision_id,
+        workspace_id=corpus.workspace_id,
+        document=document,
+        sha256=digest,
+        size_bytes=file.size or 0,
+        storage_name=stored,
+        content_type=CONTENT_TYPES[kind.name],
+        reader=kind.name,
+        tokenizer=TOKENIZER,
+        packing_version=PACKING_VERSION,
+    )
+    document.current_revision = revision
+    document.save(update_fields=["current_revision"])
+    entry = join_corpus(corpus, document)
+    ingest_revision.delay_on_commit(str(revision.pk))
+    record(actor, "document.add", document, corpus.workspace_id, size_bytes=revision.size_bytes)
+    return AddedDocument(document, entry, is_known=False)
+
+
+def retry_document(actor: User, document: Document) -> None:
+    """Read a failed document once more from its stored bytes; nothing happens unless it failed."""
+    from apps.library.tasks import ingest_revision
+
+    with transaction.atomic():
+        revision = Revision.objects.select_for_update().get(pk=document.current_revision_id)
+        if revision.status != Revision.Status.FAILED:
+            return
+        Page.objects.filter(revision=revision).delete()
+        Revision.objects.filter(pk=revision.pk).update(
+            status=Revision.Status.UPLOADED,
+            stage="",
+            done=0,
+            total=0,
+            attempts=0,
+            claim=None,
+            claimed_until=None,
+            queued_at=timezone.now(),
+            error_code="",
+            error_sentence="",
+        )
+        ingest_revision.delay_on_commit(str(revision.pk))
+    record(actor, "document.retry", document, document.workspace_id)
+
+
+def rename_document(actor: User, document: Document, name: str) -> None:
+    document.name = display_name(name)
+    document.save(update_fields=["name"])
+    record(actor, "document.rename", document, document.workspace_id)
+
+
+def delete_document(actor: User, document: Document) -> None:
+    """Remove bytes, pages and pictures at once and leave a tombstone, so that old citations can say so.
+
+    A worker that is reading it loses its claim and stops at its next write.
+    """
+    with transaction.atomic():
+        now = timezone.now()
+        Document.objects.filter(pk=document.pk).update(deleted_at=now, name="", source_url="")
+        CorpusEntry.objects.filter(document=document, removed_at=None).update(removed_at=now)
+        revisions = list(Revision.objects.filter(document=document))
+        for revision in revisions:
+            Page.objects.filter(revision=revision).delete()
+            Revision.objects.filter(pk=revision.pk).update(claim=None, facts={}, storage_name="")
+            transaction.on_commit(
+                lambda workspace_id=revision.workspace_id, revision_id=revision.pk: storage.delete_files(
+                    workspace_id, revision_id
+                )
+            )
+        record(actor, "document.delete", document, document.workspace_id)
+
+
+def create_corpus(actor: User, workspace: Workspace, name: str) -> Corpus:
+    corpus = Corpus.objects.create(workspace=workspace, name=display_name(name)[:120])
+    record(actor, "corpus.create", corpus, workspace)
+    return corpus
+
+
+def rename_corpus(actor: User, corpus: Corpus, name: str) -> None:
+    corpus.name = display_name(name)[:120]
+    corpus.save(update_fields=["name"])
+    record(actor, "corpus.rename", corpus, corpus.workspace_id)
+
+
+def delete_corpus(actor: User, corpus: Corpus) -> None:
+    """Close a corpus; documents that are in no other one are deleted with it."""
+    with transaction.atomic():
+        only_here = Document.objects.filter(entries__corpus=corpus, entries__removed_at=None, deleted_at=None)
+        elsewhere = CorpusEntry.objects.filter(removed_at=None, corpus__deleted_at=None).exclude(
+            corpus=corpus
+        )
+        for document in only_here.exclude(pk__in=elsewhere.values("document_id")):
+            delete_document(actor, document)
+        now = timezone.now()
+        CorpusEntry.objects.filter(corpus=corpus, removed_at=None).update(removed_at=now)
+        Corpus.objects.filter(pk=corpus.pk).update(deleted_at=now)
+        record(actor, "corpus.delete", corpus, corpus.workspace_id)
+
+
+def set_ticked(actor: User, entry: CorpusEntry, is_ticked: bool) -> None:
+    """Leave a document in or out of this person's next question."""
+    if is_ticked:
+        Untick.objects.filter(user=actor, entry=entry).delete()
+    else:
+        Untick.objects.get_or_create(user=actor, entry=entry)

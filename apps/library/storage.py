@@ -1,0 +1,90 @@
+"""Where the bytes lie: names made of ids alone, readable as a local file whatever the storage."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from typing import IO
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.utils import timezone
+
+from apps.library.models import Revision
+
+
+def original_name(workspace_id: uuid.UUID, revision_id: uuid.UUID) -> str:
+    return f"{workspace_id}/{revision_id}/original"
+
+
+def picture_name(revision: Revision, number: int, dpi: int) -> str:
+    return f"{revision.workspace_id}/{revision.pk}/pages/{number}-{dpi}.webp"
+
+
+@contextmanager
+def open_original(revision: Revision) -> Iterator[IO[bytes]]:
+    """The original as a file with a descriptor; a remote storage's is copied to the upload folder first.
+
+    Raises FileNotFoundError when the bytes are gone.
+    """
+    with default_storage.open(revision.storage_name, "rb") as stored:
+        try:
+            stored.fileno()
+        except (AttributeError, OSError):
+            with tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as copy:
+                shutil.copyfileobj(stored, copy, 1024 * 1024)
+                copy.seek(0)
+                yield copy
+        else:
+            yield stored
+
+
+def delete_files(workspace_id: uuid.UUID, revision_id: uuid.UUID) -> None:
+    """Remove everything stored for a revision. Idempotent."""
+    root = f"{workspace_id}/{revision_id}"
+    for folder in (f"{root}/pages", root):
+        try:
+            _, names = default_storage.listdir(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        for name in names:
+            default_storage.delete(f"{folder}/{name}")
+        # A folder storage keeps empty folders; removing one is `delete` there too.
+        default_storage.delete(folder)
+
+
+def stored_revisions() -> Iterator[tuple[uuid.UUID, uuid.UUID]]:
+    """(workspace id, revision id) of everything stored, for the sweep."""
+    try:
+        workspaces, _ = default_storage.listdir("")
+    except FileNotFoundError:
+        return
+    for workspace in workspaces:
+        for revision in default_storage.listdir(workspace)[0]:
+            try:
+                yield uuid.UUID(workspace), uuid.UUID(revision)
+            except ValueError:
+                continue
+
+
+def is_older(workspace_id: uuid.UUID, revision_id: uuid.UUID, age: timedelta) -> bool:
+    """Whether a stored original was written longer ago than `age`; True when there is none."""
+    try:
+        written_at = default_storage.get_modified_time(original_name(workspace_id, revision_id))
+    except FileNotFoundError:
+        return True
+    return timezone.now() - written_at > age
+
+
+def remove_half_uploads(age: timedelta) -> None:
+    """Delete what cut uploads left in the upload folder."""
+    oldest = time.time() - age.total_seconds()
+    for path in settings.FILE_UPLOAD_TEMP_DIR.iterdir():
+        with suppress(FileNotFoundError):
+            if path.is_file() and path.stat().st_mtime < oldest:
+                path.unlink()
