@@ -1,0 +1,94 @@
+"""What is refused before or while reading, and the words for it.
+
+These checks see name, size and first bytes: a file that passes may still turn out damaged, and a reader says
+so with the same error family.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import IO
+
+MAX_PAGES = 20_000
+MAX_CHARACTERS = 100_000_000
+MAX_PIXELS = 50_000_000
+
+# One place for cause and remedy; the codes are part of the API (README.md of this package).
+SENTENCES: dict[str, str] = {
+    "empty_file": "The file is empty. Check that it was saved completely, then bring it again.",
+    "not_a_pdf": "This is not a PDF, whatever its name says. Export the document as PDF and bring that.",
+    "kind_not_accepted": "Files of this kind are not read yet. Export the document as PDF and bring that.",
+    "too_large": "The file has more than {limit} MiB. Split it, or ask the operator to raise the limit.",
+    "damaged": "The file is damaged and cannot be opened. Open it in a PDF program, save it anew, and bring that.",
+    "no_pages": "The PDF has no page that can be loaded. Open it in a PDF program, save it anew, and bring that.",
+    "fewer_pages": "Only {found} of {declared} pages can be loaded. Open the PDF in another program, save it anew, and bring that.",
+    "too_many_pages": "The PDF has {pages} pages, {limit} are allowed. Split it and bring the parts.",
+    "too_much_text": "The PDF holds more than {limit} million characters. Split it and bring the parts.",
+    "needs_password": "The PDF is protected. Give its password to have it read.",
+    "wrong_password": "The password does not open this PDF. Check it and give it again.",
+    "no_readable_page": "No page could be read: {reason}",
+    "no_such_page": "The PDF has no page {number}.",
+    "reader_failed": "The file could not be read because of an unexpected error. Try again; if it stays, report the file.",
+}
+
+
+class IngestionError(Exception):
+    """A file that will not be read: code (snake_case, stable) and a sentence with cause and remedy."""
+
+    def __init__(self, code: str, **numbers: object) -> None:
+        self.code = code
+        self.sentence = SENTENCES[code].format(**numbers)
+        super().__init__(self.sentence)
+
+    @classmethod
+    def restored(cls, code: str, sentence: str) -> IngestionError:
+        """The error that a child reported, with its own numbers in the sentence."""
+        error = cls.__new__(cls)
+        Exception.__init__(error, sentence)
+        error.code, error.sentence = code, sentence
+        return error
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of file: what its name ends in and what its first bytes hold."""
+
+    name: str
+    extensions: tuple[str, ...]
+    signature: bytes
+    within_bytes: int
+    mismatch_code: str
+
+
+KINDS: tuple[Kind, ...] = (
+    # Readers in use accept a header anywhere in the first 1024 bytes (ISO 32000-1, annex H, note 13).
+    Kind("pdf", (".pdf",), b"%PDF-", 1024, "not_a_pdf"),
+)
+
+
+def check_kind(filename: str, head: bytes) -> Kind:
+    """The kind by extension and by content; head: at least the first 1024 bytes.
+
+    Raises IngestionError: empty_file, kind_not_accepted (extension), or the kind's own mismatch code.
+    """
+    extension = PurePath(filename).suffix.lower()
+    kind = next((kind for kind in KINDS if extension in kind.extensions), None)
+    if kind is None:
+        raise IngestionError("kind_not_accepted")
+    if not head:
+        raise IngestionError("empty_file")
+    if kind.signature not in head[: kind.within_bytes + len(kind.signature) - 1]:
+        raise IngestionError(kind.mismatch_code)
+    return kind
+
+
+def check_file(filename: str, file: IO[bytes], *, max_bytes: int) -> Kind:
+    """check_kind on an open, seekable file, with its size; leaves the file at its start."""
+    file.seek(0, 2)
+    if file.tell() > max_bytes:
+        raise IngestionError("too_large", limit=max_bytes // 1024**2)
+    file.seek(0)
+    head = file.read(2048)
+    file.seek(0)
+    return check_kind(filename, head)

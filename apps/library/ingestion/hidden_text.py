@@ -1,0 +1,74 @@
+"""Whether a page holds words that nobody sees: drawn invisibly, in the colour of their ground, or too small.
+
+Such text is kept, because it is in the file and a model would read it, and flagged, because a person cannot
+check it. Found by looking: a suspected span whose place on the rendered page has a single colour is hidden;
+the invisible text layer over a scan is not, its place shows the picture of the words.
+Not caught: colours set inside forms that a page only refers to, and words behind a picture of other words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from apps.library.ingestion.pymupdf_lean import pymupdf
+from apps.library.ingestion.reading_order import Block
+
+# Cheap signs in the content stream that make a closer look worth its time: text render modes 3 and 7, and
+# fills that are white or nearly so.
+_SIGNS = re.compile(
+    rb"\b[37]\s+Tr\b|(?<![\d.])(?:1(?:\.0*)?|0?\.9\d*)\s+(?:g|(?:(?:1(?:\.0*)?|0?\.9\d*)\s+){2}(?:rg|scn?))\b"
+)
+_FILLED, _STROKED = 16, 32  # FZ_STEXT_FILLED, FZ_STEXT_STROKED
+_NEAR_WHITE = 0xE6
+_SMALLEST_POINTS = 1.5
+_LEAST_CONTRAST = 24
+# Enough spans to tell a hidden text layer; a scan's layer has thousands, all alike.
+_MOST_SPANS = 60
+
+
+def has_hidden_text(page: Any, blocks: Sequence[Block]) -> bool:
+    """blocks: the text of the page with boxes. Renders the page only when something in it is suspicious."""
+    if any(min(block.y1 - block.y0, block.x1 - block.x0) < _SMALLEST_POINTS for block in blocks):
+        return True
+    if not _SIGNS.search(page.read_contents()):
+        return False
+    suspects = _suspects(page)
+    if not suspects:
+        return False
+    picture = page.get_pixmap(dpi=72, colorspace=pymupdf.csGRAY, alpha=False)
+    return any(not _has_contrast(picture, box) for box in suspects)
+
+
+def _suspects(page: Any) -> list[Any]:
+    found = []
+    flags = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP
+    for block in page.get_text("dict", flags=flags)["blocks"]:
+        for line in block.get("lines", ()):
+            for span in line["spans"]:
+                if not span["text"].strip():
+                    continue
+                color = span["color"]
+                is_drawn = span["char_flags"] & (_FILLED | _STROKED) and span["alpha"]
+                is_white = min(color >> 16, color >> 8 & 255, color & 255) >= _NEAR_WHITE
+                if not is_drawn or is_white:
+                    found.append(pymupdf.Rect(span["bbox"]) * page.rotation_matrix)
+                    if len(found) >= _MOST_SPANS:
+                        return found
+    return found
+
+
+def _has_contrast(picture: Any, box: Any) -> bool:
+    left, right = max(0, int(box.x0)), min(picture.width, int(box.x1) + 1)
+    top, bottom = max(0, int(box.y0)), min(picture.height, int(box.y1) + 1)
+    if left >= right or top >= bottom:
+        return True
+    darkest, brightest = 255, 0
+    samples = picture.samples_mv
+    for y in range(top, bottom):
+        row = bytes(samples[y * picture.stride + left : y * picture.stride + right])
+        darkest, brightest = min(darkest, min(row)), max(brightest, max(row))
+        if brightest - darkest >= _LEAST_CONTRAST:
+            return True
+    return False

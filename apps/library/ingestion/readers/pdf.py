@@ -1,0 +1,260 @@
+"""PDF: pages, labels and text through MuPDF. Runs inside a parser child only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from apps.common.markers import packed_tail
+from apps.library.ingestion.clean_text import clean_text, one_line, page_text
+from apps.library.ingestion.guards import MAX_CHARACTERS, MAX_PAGES, IngestionError
+from apps.library.ingestion.hidden_text import has_hidden_text
+from apps.library.ingestion.jobs import job
+from apps.library.ingestion.page_labels import page_labels
+from apps.library.ingestion.pymupdf_lean import pymupdf
+from apps.library.ingestion.readers.base import DocumentInfo, OutlineEntry, PageState, PageText, ReadOptions
+from apps.library.ingestion.reading_order import Block, in_reading_order
+from apps.llm.tokens import count_tokens
+
+# Without TEXT_PRESERVE_LIGATURES: models quote “fi”, not “ﬁ”. Images only lend their boxes, none is decoded.
+TEXT_FLAGS = (
+    pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP | pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE
+)
+_BLOCK_FLAGS = TEXT_FLAGS | pymupdf.TEXT_PRESERVE_IMAGES
+_IMAGE_BLOCK = 1
+
+# A scan with a stamp or a header laid over it has a few words; a page of prose has hundreds of characters.
+_SCAN_PICTURE_SHARE = 0.5
+_SCAN_CHARACTERS = 120
+# A gap larger than this between blocks, in points, is a new paragraph.
+_PARAGRAPH_GAP = 4.0
+
+_MAX_OUTLINE = 5_000
+_MAX_ATTACHMENTS = 1_000
+_MAX_TITLE = 500
+_EMPTY_FIELDS = {"", "Off", "None"}
+_WHITE_SPACE = re.compile(r"\s+")
+
+
+def open_pdf(data: memoryview, password: str = "") -> Any:
+    """The open document; raises empty_file, damaged, needs_password or wrong_password."""
+    if not len(data):
+        raise IngestionError("empty_file")
+    try:
+        document = pymupdf.open(stream=data, filetype="pdf")
+    except (pymupdf.FileDataError, pymupdf.EmptyFileError) as error:
+        # A failed allocation hides behind the same error.
+        if "malloc" in f"{error.__cause__} {error.__context__}":
+            raise MemoryError from error
+        raise IngestionError("damaged") from error
+    if not document.is_pdf:
+        raise IngestionError("not_a_pdf")
+    # MuPDF tries the empty password by itself.
+    if document.needs_pass and not document.authenticate(password):
+        raise IngestionError("wrong_password" if password else "needs_password")
+    return document
+
+
+class PdfReader:
+    """Reader for PDF."""
+
+    def describe(self, data: memoryview, options: ReadOptions) -> DocumentInfo:
+        document = open_pdf(data, options.password)
+        pages = document.page_count
+        declared = _declared_pages(document)
+        if pages == 0:
+            raise IngestionError("no_pages")
+        if declared > pages:
+            raise IngestionError("fewer_pages", found=pages, declared=declared)
+        if pages > MAX_PAGES:
+            raise IngestionError("too_many_pages", pages=pages, limit=MAX_PAGES)
+        metadata = document.metadata or {}
+        return DocumentInfo(
+            pages=pages,
+            labels=_labels(document),
+            encrypted=bool(document.needs_pass or metadata.get("encryption")),
+            title=one_line(metadata.get("title") or "", _MAX_TITLE),
+            author=one_line(metadata.get("author") or "", _MAX_TITLE),
+            outline=_outline(document),
+            attachments=_attachments(document),
+        )
+
+    def read_pages(self, data: memoryview, first: int, last: int, options: ReadOptions) -> Iterator[PageText]:
+        document = open_pdf(data, options.password)
+        labels = _labels(document)
+        characters = 0
+        for number in range(first, last + 1):
+            page = _read_page(document, number, labels[number - 1])
+            characters += len(page.text)
+            if characters > MAX_CHARACTERS:
+                raise IngestionError("too_much_text", limit=MAX_CHARACTERS // 1_000_000)
+            yield page
+
+
+def _declared_pages(document: Any) -> int:
+    """The count that the page tree states, 0 when it states none."""
+    try:
+        kind, reference = document.xref_get_key(document.pdf_catalog(), "Pages")
+        if kind != "xref":
+            return 0
+        kind, count = document.xref_get_key(int(reference.split()[0]), "Count")
+        return int(count) if kind == "int" else 0
+    except (RuntimeError, ValueError):
+        return 0
+
+
+def _labels(document: Any) -> tuple[str, ...]:
+    try:
+        rules = document.get_page_labels()
+    except Exception:  # labels of a broken tree: positions serve as well
+        rules = []
+    return page_labels(rules, document.page_count)
+
+
+def _outline(document: Any) -> tuple[OutlineEntry, ...]:
+    try:
+        entries = document.get_toc(simple=True)[:_MAX_OUTLINE]
+    except Exception:  # a broken outline costs nothing but the outline
+        return ()
+    return tuple(
+        OutlineEntry(level=int(level), title=one_line(title or "", _MAX_TITLE), number=max(0, int(number)))
+        for level, title, number in entries
+    )
+
+
+def _attachments(document: Any) -> tuple[str, ...]:
+    try:
+        return tuple(one_line(name, _MAX_TITLE) for name in document.embfile_names()[:_MAX_ATTACHMENTS])
+    except Exception:  # a broken name tree: nothing to list
+        return ()
+
+
+def _read_page(document: Any, number: int, label: str) -> PageText:
+    try:
+        page = document.load_page(number - 1)
+        return _page_text(page, number, label)
+    except MemoryError:
+        raise
+    except Exception as error:
+        if "malloc" in str(error):
+            raise MemoryError from error
+        return PageText.unreadable(
+            number, label, f"The page is damaged: {one_line(str(error), 120) or type(error).__name__}."
+        )
+
+
+def _page_text(page: Any, number: int, label: str) -> PageText:
+    turn = page.rotation_matrix if page.rotation else None
+    blocks: list[Block] = []
+    picture_area = 0.0
+    for x0, y0, x1, y1, text, _, kind in page.get_text("blocks", flags=_BLOCK_FLAGS):
+        if turn is not None:
+            x0, y0, x1, y1 = pymupdf.Rect(x0, y0, x1, y1) * turn
+        if kind == _IMAGE_BLOCK:
+            picture_area += _area_inside(x0, y0, x1, y1, page.rect)
+        elif text.strip():
+            blocks.append(Block(x0, y0, x1, y1, text))
+    body = _join(in_reading_order(blocks))
+    flags = []
+    if blocks and has_hidden_text(page, blocks):
+        flags.append("hidden_text")
+    extras = []
+    if notes := _annotations(page, body):
+        flags.append("annotations")
+        extras += notes
+    if values := _form_values(page):
+        flags.append("form_values")
+        extras += values
+    text = page_text("\n\n".join(part for part in (body, "\n".join(extras)) if part))
+    state, reason = _state(page, body, bool(text), picture_area)
+    if state == "read" and not text:
+        flags.append("blank")
+    return PageText(
+        number=number,
+        label=label,
+        text=text,
+        tokens=count_tokens(packed_tail(text)) if text else 0,
+        source="text_layer",
+        state=state,
+        reason=reason,
+        width=round(page.rect.width, 2),
+        height=round(page.rect.height, 2),
+        rotation=page.rotation,
+        flags=tuple(flags),
+    )
+
+
+def _area_inside(x0: float, y0: float, x1: float, y1: float, frame: Any) -> float:
+    width = min(x1, frame.x1) - max(x0, frame.x0)
+    height = min(y1, frame.y1) - max(y0, frame.y0)
+    return width * height if width > 0 and height > 0 else 0.0
+
+
+def _join(blocks: list[Block]) -> str:
+    parts: list[str] = []
+    below = 0.0
+    for block in blocks:
+        if parts and block.y0 - below > _PARAGRAPH_GAP:
+            parts.append("\n")
+        parts.append(block.text if block.text.endswith("\n") else block.text + "\n")
+        below = block.y1
+    return "".join(parts)
+
+
+def _state(page: Any, body: str, has_text: bool, picture_area: float) -> tuple[PageState, str]:
+    page_area = page.rect.width * page.rect.height
+    share = min(1.0, picture_area / page_area) if page_area else 0.0
+    characters = (
+        sum(character.isalnum() for character in body) if len(body) < 10 * _SCAN_CHARACTERS else len(body)
+    )
+    if share >= _SCAN_PICTURE_SHARE and characters < _SCAN_CHARACTERS:
+        words = "no text layer" if not characters else "hardly any text layer"
+        return "no_text", f"A picture covers {round(share * 100)} % of the page and it has {words}."
+    if not has_text and page.get_bboxlog():
+        return "no_text", "The page shows pictures or drawings and has no text layer."
+    return "read", ""
+
+
+def _annotations(page: Any, body: str) -> list[str]:
+    """Comments and notes, one line each; what the page shows as text already is not repeated."""
+    if page.first_annot is None:
+        return []
+    shown = _WHITE_SPACE.sub("", body)
+    lines = []
+    for annotation in page.annots():
+        kind = annotation.type[1]
+        if kind == "Popup":
+            continue
+        text = clean_text(annotation.info.get("content") or "")
+        if text and not (kind == "FreeText" and _WHITE_SPACE.sub("", text) in shown):
+            lines.append(f"[Annotation: {kind}] {text}")
+    return lines
+
+
+def _form_values(page: Any) -> list[str]:
+    """Filled fields with their names: the page shows the value, not always what it answers."""
+    lines = []
+    for widget in page.widgets():
+        value = clean_text(str(widget.field_value or ""))
+        if value in _EMPTY_FIELDS or widget.field_type in (
+            pymupdf.PDF_WIDGET_TYPE_BUTTON,
+            pymupdf.PDF_WIDGET_TYPE_SIGNATURE,
+        ):
+            continue
+        name = one_line(widget.field_label or widget.field_name or "unnamed", 200)
+        lines.append(f"[Form field: {name}] {value}")
+    return lines
+
+
+@job("pdf.describe")
+def _describe(data: memoryview, args: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield asdict(PdfReader().describe(data, ReadOptions(**args["options"])))
+
+
+@job("pdf.read", counts_tokens=True)
+def _read(data: memoryview, args: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    options = ReadOptions(**args["options"])
+    for page in PdfReader().read_pages(data, args["first"], args["last"], options):
+        yield asdict(page)
