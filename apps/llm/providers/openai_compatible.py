@@ -1,0 +1,311 @@
+"""The OpenAI chat-completions protocol, as spoken by nearly every host and by vLLM and Ollama."""
+
+import asyncio
+import math
+import weakref
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+import openai
+from openai import AsyncOpenAI, AsyncStream, Omit
+from openai.types import CompletionUsage
+from openai.types.chat import ChatCompletionChunk
+
+from apps.llm.catalogue import Endpoint
+from apps.llm.deadlines import deadlines
+from apps.llm.errors import LLMError, Phase, WireFault, classify
+from apps.llm.providers.base import CallEvent
+from apps.llm.providers.request_body import RequestBody
+from apps.llm.tokens import count_tokens
+from apps.llm.types import ChatRequest, Finished, FinishReason, TextDelta, Usage
+
+# Text averages 4 characters a token. What exceeds this is no answer of the length that was asked for, and would
+# otherwise be kept, billed and rendered.
+_MOST_CHARACTERS_PER_TOKEN = 40
+
+_clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, AsyncOpenAI]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+class OpenAICompatible:
+    """Sends a request to `{base_url}/chat/completions` and reads its event stream."""
+
+    @asynccontextmanager
+    async def prepare(self, request: ChatRequest, api_key: str) -> AsyncIterator["_OpenAICall"]:
+        """The request with its body written. Raises LLMError `body_too_large` without reaching the host."""
+        async with RequestBody(request) as body:
+            most = request.endpoint.max_body_bytes
+            if most and body.size_bytes > most:
+                raise LLMError("body_too_large", reached_host=False)
+            yield _OpenAICall(request, api_key, body)
+
+
+class _OpenAICall:
+    def __init__(self, request: ChatRequest, api_key: str, body: RequestBody) -> None:
+        self._request = request
+        self._api_key = api_key
+        self._body = body
+
+    async def send(self) -> AsyncGenerator[CallEvent, None]:
+        limits = deadlines()
+        loop = asyncio.get_running_loop()
+        call_ends = loop.time() + limits.call
+        token_ends = loop.time() + limits.first_token_for(self._request.input_tokens)
+        stream: AsyncStream[ChatCompletionChunk] | None = None
+        reading = _Reading(self._request)
+        try:
+            async with asyncio.timeout_at(min(token_ends, call_ends)):
+                stream = await self._open()
+            chunks = aiter(stream)
+            while True:
+                ends = loop.time() + limits.gap if reading.has_text else token_ends
+                async with asyncio.timeout_at(min(ends, call_ends)):
+                    chunk = await anext(chunks, None)
+                if chunk is None:
+                    break
+                if text := reading.take(chunk):
+                    yield TextDelta(text)
+        except TimeoutError:
+            if loop.time() >= call_ends:
+                raise LLMError("call_too_long", reached_host=True) from None
+            raise LLMError("stream_stalled" if reading.has_text else "timeout", reached_host=True) from None
+        except (openai.APIError, httpx2.HTTPError, ValueError) as error:
+            raise error_from_client(error, in_stream=stream is not None) from None
+        finally:
+            if stream is not None:
+                await stream.close()
+        finish = reading.finish_reason()
+        yield reading.usage()
+        yield Finished(finish)
+
+    async def _open(self) -> AsyncStream[ChatCompletionChunk]:
+        # The body has its length: some hosts refuse chunked bodies.
+        headers = {
+            "Content-Length": str(self._body.size_bytes),
+            "Content-Type": "application/json",
+            "Accept": "text/event-stream",
+        }
+        stream = await client_for(self._request.endpoint).post(
+            "/chat/completions",
+            cast_to=ChatCompletionChunk,
+            content=self._body.chunks(),
+            options={"headers": {**headers, **authorization(self._api_key)}},
+            stream=True,
+            stream_cls=AsyncStream[ChatCompletionChunk],
+        )
+        content_type = stream.response.headers.get("content-type", "")
+        if not content_type.startswith("text/event-stream"):
+            await stream.close()
+            raise LLMError("not_an_api", reached_host=True, status=stream.response.status_code)
+        return stream
+
+
+class _Reading:
+    """What has been read of one stream so far."""
+
+    def __init__(self, request: ChatRequest) -> None:
+        self._request = request
+        self._most_characters = request.max_output_tokens * _MOST_CHARACTERS_PER_TOKEN
+        self._pieces: list[str] = []
+        self._characters = 0
+        self._finish: str | None = None
+        self._usage: CompletionUsage | None = None
+
+    @property
+    def has_text(self) -> bool:
+        return bool(self._pieces)
+
+    def take(self, chunk: ChatCompletionChunk) -> str:
+        """The text of a chunk, "" if it has none; remembers finish reason and usage."""
+        if chunk.usage is not None:
+            self._usage = chunk.usage
+        if not chunk.choices:
+            return ""
+        choice = chunk.choices[0]
+        if choice.finish_reason is not None:
+            self._finish = str(choice.finish_reason)
+        text = choice.delta.content if choice.delta is not None else None
+        if not isinstance(text, str) or not text:
+            return ""
+        self._pieces.append(text)
+        self._characters += len(text)
+        if self._characters > self._most_characters:
+            raise LLMError("too_much_output", reached_host=True)
+        return text
+
+    def finish_reason(self) -> FinishReason:
+        """Why the stream ended. Raises LLMError when it ended without a reason or without text."""
+        if self._finish is None:
+            raise LLMError("stream_cut", reached_host=True)
+        if self._finish == "error":
+            raise LLMError("stream_error", reached_host=True)
+        if not "".join(self._pieces).strip():
+            raise LLMError(
+                "content_filtered" if self._finish == "content_filter" else "empty_answer", reached_host=True
+            )
+        if self._finish == "content_filter":
+            return "content_filter"
+        return "length" if self._finish == "length" else "stop"
+
+    def usage(self) -> Usage:
+        reported = self._usage
+        if (
+            reported is None
+            or not _is_count(reported.prompt_tokens)
+            or not _is_count(reported.completion_tokens)
+        ):
+            output_tokens = count_tokens("".join(self._pieces))
+            return Usage(self._request.input_tokens, 0, output_tokens, estimated=True)
+        details = reported.prompt_tokens_details
+        cached = details.cached_tokens if details is not None else 0
+        return Usage(
+            input_tokens=reported.prompt_tokens,
+            cached_tokens=min(cached, reported.prompt_tokens) if _is_count(cached) and cached else 0,
+            output_tokens=reported.completion_tokens,
+            estimated=False,
+            cost_usd=_amount((reported.model_extra or {}).get("cost")),
+        )
+
+
+def client_for(endpoint: Endpoint) -> AsyncOpenAI:
+    """The client of an endpoint's address in the running loop; it keeps connections, but no key."""
+    clients = _clients.setdefault(asyncio.get_running_loop(), {})
+    client = clients.get(endpoint.base_url)
+    if client is None:
+        limits = deadlines()
+        clients[endpoint.base_url] = client = AsyncOpenAI(
+            base_url=endpoint.base_url,
+            api_key="set-for-each-request",
+            max_retries=0,  # the gateway retries: it alone knows whether text was shown
+            http_client=httpx2.AsyncClient(
+                # Silence is measured by our own deadlines, on data; comments would reset this one.
+                timeout=httpx2.Timeout(None, connect=limits.connect),
+                limits=httpx2.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=5),
+                # Documents go to the host that was agreed to, and to no other.
+                follow_redirects=False,
+                trust_env=not _is_loopback(endpoint.base_url),
+            ),
+        )
+        # The client picks these up from variables meant for another host.
+        client.organization = client.project = client.admin_api_key = None
+    return client
+
+
+async def close_clients() -> None:
+    """Close what the running loop keeps open, before it ends."""
+    for client in _clients.pop(asyncio.get_running_loop(), {}).values():
+        await client.close()
+
+
+def authorization(api_key: str) -> dict[str, str | Omit]:
+    """The header that carries the key; without one the client's own header is left out."""
+    return {"Authorization": f"Bearer {api_key}" if api_key else Omit()}
+
+
+def error_from_client(error: Exception, *, in_stream: bool) -> LLMError:
+    """What the client raised, as an LLMError. in_stream: the host had already answered with 200."""
+    if isinstance(error, openai.APIStatusError):
+        fault = _wire_fault(error.body, phase="response", status=error.status_code)
+        return LLMError(
+            classify(fault),
+            reached_host=True,
+            status=error.status_code,
+            wire_code=(fault.code or fault.type)[:80],
+            retry_after_seconds=_retry_after(error.response.headers, error.body),
+        )
+    if isinstance(error, openai.APIConnectionError | httpx2.HTTPError):
+        cause = error.__cause__ if isinstance(error, openai.APIConnectionError) else error
+        if isinstance(
+            cause,
+            httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout | httpx2.UnsupportedProtocol,
+        ):
+            return LLMError(classify(WireFault("connect")), reached_host=False)
+        is_timeout = isinstance(error, openai.APITimeoutError | httpx2.TimeoutException)
+        return LLMError(classify(WireFault("timeout" if is_timeout else "transport")), reached_host=True)
+    if isinstance(error, openai.APIError):
+        fault = _wire_fault(error.body, phase="stream", status=0)
+        return LLMError(
+            classify(fault), reached_host=True, status=fault.status, wire_code=(fault.code or fault.type)[:80]
+        )
+    # Broken JSON or UTF-8 inside the stream, or instead of it.
+    return LLMError("stream_error" if in_stream else "not_an_api", reached_host=True)
+
+
+def _wire_fault(body: object, *, phase: Phase, status: int) -> WireFault:
+    """The error in a body of any flavour: nested or flat, with a numeric or a textual code, or no JSON at all."""
+    if isinstance(body, Mapping) and isinstance(body.get("error"), Mapping | str):
+        body = body["error"]
+    fields: Mapping[str, Any] = body if isinstance(body, Mapping) else {"message": body}
+    code = fields.get("code")
+    if isinstance(code, int) and not status:
+        status = code
+    return WireFault(
+        phase=phase,
+        status=status,
+        code=_text(code),
+        type=_text(fields.get("type")),
+        param=_text(fields.get("param")),
+        message=_text(fields.get("message")),
+    )
+
+
+def _retry_after(headers: Mapping[str, str], body: object) -> float | None:
+    """Seconds that the host asks to wait, by header (milliseconds, seconds or a date) or in the error's metadata."""
+    metadata = body.get("metadata") if isinstance(body, Mapping) else None
+    stated = [
+        (headers.get("retry-after-ms"), 0.001),
+        (headers.get("retry-after"), 1.0),
+        (metadata.get("retry_after_seconds") if isinstance(metadata, Mapping) else None, 1.0),
+    ]
+    for value, unit in stated:
+        try:
+            seconds = float(value) * unit if value is not None else math.nan
+        except (TypeError, ValueError):
+            seconds = _seconds_until(value)
+        if math.isfinite(seconds):
+            return max(0.0, seconds)
+    return None
+
+
+def _seconds_until(value: object) -> float:
+    try:
+        moment = parsedate_to_datetime(str(value))
+    except (ValueError, TypeError):
+        return math.nan
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - datetime.now(UTC)).total_seconds()
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _amount(value: object) -> Decimal | None:
+    if not isinstance(value, int | float | str) or isinstance(value, bool):
+        return None
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() and amount >= 0 else None
+
+
+def _is_loopback(base_url: str) -> bool:
+    host = urlsplit(base_url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

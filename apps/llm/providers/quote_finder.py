@@ -1,0 +1,113 @@
+"""The built-in answerer for an installation without a model: verbatim quotes, cited like a model's answer.
+
+It takes the same request as every endpoint and reads pages and question out of the prompt, so that everything
+around it (planning, streaming, verifying, billing) runs the very path that a model's answer runs.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+
+from apps.common.markers import PAGE_HEADER, QUESTION_HEADING
+from apps.llm.errors import LLMError
+from apps.llm.providers.base import CallEvent
+from apps.llm.providers.quote_search import FoundQuote, PackedPage, find_quotes, language_of, question_terms
+from apps.llm.tokens import count_tokens
+from apps.llm.types import ChatRequest, Finished, TextDelta, Usage
+
+# Quick enough not to keep anyone waiting, slow enough to be read as it comes.
+DELTAS_PER_SECOND = 60
+LONGEST_ANSWER_SECONDS = 1.5
+
+_SENTENCES = {
+    "en": (
+        "These sentences share the most telling words with the question:",
+        "No sentence of the selected documents shares the question’s telling words.",
+        "The selected documents begin like this:",
+    ),
+    "de": (
+        "Diese Sätze teilen die aussagekräftigsten Wörter mit der Frage:",
+        "Kein Satz der ausgewählten Dokumente enthält die aussagekräftigen Wörter der Frage.",
+        "So beginnen die ausgewählten Dokumente:",
+    ),
+    "fr": (
+        "Ces phrases partagent avec la question ses mots les plus parlants :",
+        "Aucune phrase des documents choisis ne contient les mots parlants de la question.",
+        "Voici comment commencent les documents choisis :",
+    ),
+    "es": (
+        "Estas frases comparten con la pregunta sus palabras más reveladoras:",
+        "Ninguna frase de los documentos elegidos contiene las palabras reveladoras de la pregunta.",
+        "Así empiezan los documentos elegidos:",
+    ),
+}
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>#|~&$])")
+_DELTA = re.compile(r"\S+\s*|\s+")
+
+
+class QuoteFinder:
+    @asynccontextmanager
+    async def prepare(self, request: ChatRequest, api_key: str) -> AsyncIterator["_QuoteFinderCall"]:
+        yield _QuoteFinderCall(request)
+
+
+class _QuoteFinderCall:
+    def __init__(self, request: ChatRequest) -> None:
+        self._request = request
+
+    async def send(self) -> AsyncGenerator[CallEvent, None]:
+        answer = await asyncio.to_thread(find_answer, self._request)
+        pieces = _DELTA.findall(answer)
+        if not pieces:
+            raise LLMError("empty_answer", reached_host=False)
+        pause = min(1 / DELTAS_PER_SECOND, LONGEST_ANSWER_SECONDS / len(pieces))
+        for piece in pieces:
+            yield TextDelta(piece)
+            await asyncio.sleep(pause)
+        yield Usage(self._request.input_tokens, 0, count_tokens(answer), estimated=False, cost_usd=Decimal(0))
+        yield Finished("stop")
+
+
+def find_answer(request: ChatRequest) -> str:
+    """The whole answer to a request, in the answer format. Pure but for reading the prompt's parts; seconds of CPU
+    for millions of tokens, so call it in a thread."""
+    question = find_question(request)
+    return write_answer(find_quotes(iter_pages(request), question), question)
+
+
+def write_answer(quotes: list[FoundQuote], question: str) -> str:
+    """Quotes in the answer format: the evidence block, then Markdown with a marker after each quote."""
+    found, nothing, openings = _SENTENCES[language_of(question)]
+    evidence = "".join(f'{quote.page.marker} "{quote.quote}"\n' for quote in quotes)
+    if not quotes:
+        return f"<evidence>\n</evidence>\n{nothing}\n"
+    heading = found if question_terms(question) else openings
+    bullets = "".join(f"- “{_escape_markdown(quote.quote)}” {quote.page.marker}\n" for quote in quotes)
+    return f"<evidence>\n{evidence}</evidence>\n{heading}\n\n{bullets}"
+
+
+def _escape_markdown(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", text)
+
+
+def iter_pages(request: ChatRequest) -> Iterator[PackedPage]:
+    """The pages of a prompt in their order: every part that begins with a marker line."""
+    for message in request.messages:
+        for part in message.iter_parts():
+            header = PAGE_HEADER.match(part)
+            if header is not None:
+                text = part[header.end() :].strip()
+                yield PackedPage(int(header["ordinal"]), int(header["number"]), text)
+
+
+def find_question(request: ChatRequest) -> str:
+    """The question of a prompt: the last part under the question's heading, else the last part that is no page."""
+    question = last = ""
+    for part in request.messages[-1].iter_parts():
+        if part.startswith(QUESTION_HEADING):
+            question = part.removeprefix(QUESTION_HEADING)
+        elif PAGE_HEADER.match(part) is None:
+            last = part
+    return (question or last).strip()
