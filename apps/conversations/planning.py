@@ -1,0 +1,298 @@
+"""What a question will take, before it is asked: sizes, choices and usable endpoints in, a Plan out. Pure.
+
+    prompt fits an endpoint   <=>   prompt <= window - answer allowance - 5 % of the window
+
+A person's choice is obeyed or refused with numbers; only `auto` chooses. Every refusal is a Plan too: it says
+by how much, and what else would hold the prompt at which price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from apps.conversations.plans import (
+    AUTO,
+    Choices,
+    DocumentPages,
+    EndpointOffer,
+    PageRange,
+    PageSize,
+    Plan,
+    PlanChoice,
+    PlannedPass,
+    Preference,
+    PriceQuote,
+)
+from apps.conversations.prompt import count_prompt, document_tokens
+from apps.llm.catalogue import Endpoint
+
+__all__ = [
+    "Choices",
+    "DocumentPages",
+    "EndpointOffer",
+    "PageRange",
+    "PageSize",
+    "Plan",
+    "PlanChoice",
+    "PlannedPass",
+    "PriceQuote",
+    "answer_allowance",
+    "page_ranges",
+    "plan_answer",
+    "prompt_room",
+]
+
+# Up to here Maverick is the better reader wherever it is to be had (apps/conversations/README.md, Plan).
+MAVERICK_UP_TO_TOKENS = 128_000
+# Long enough for the longest answers; an endpoint that writes less lowers it.
+ANSWER_ALLOWANCE_TOKENS = 8_192
+# Hosts' chat templates differ from the one we count with.
+MARGIN_PERCENT = 5
+# The shortest answer worth a price: a sentence and its quote.
+SHORT_ANSWER_TOKENS = 100
+
+# Their models judge or embed; they cannot answer.
+_NO_ANSWER_FAMILIES = frozenset({"guard"})
+
+
+def plan_answer(
+    documents: Sequence[DocumentPages],
+    choices: Choices,
+    offers: Sequence[EndpointOffer],
+    *,
+    question_tokens: int,
+    history_tokens: int = 0,
+    maverick_up_to_tokens: int = MAVERICK_UP_TO_TOKENS,
+) -> Plan:
+    """Choose model and endpoint for one pass over the selected documents, or refuse with numbers.
+
+    documents: by ordinal. offers: what the workspace may call, unhealthy ones included, so that a refusal can
+    name them. question_tokens: of the prompt's end (`prompt.question_tokens`). Makes no query and no call.
+    """
+    documents = [document for document in documents if document.pages]
+    documents_tokens = sum(
+        document_tokens(
+            document.ordinal, document.name, ((page.number, page.tokens) for page in document.pages)
+        )
+        for document in documents
+    )
+    request = _Request(
+        input_tokens=count_prompt(
+            documents_tokens=documents_tokens, history_tokens=history_tokens, question_tokens=question_tokens
+        ),
+        question_tokens=question_tokens,
+        ranges=page_ranges(documents),
+        maverick_up_to_tokens=maverick_up_to_tokens,
+    )
+    if not documents:
+        return request.refuse("empty_selection", "No page with text is selected: tick a document, then ask.")
+    offers = [offer for offer in offers if offer.endpoint.family not in _NO_ANSWER_FAMILIES]
+    candidates = [offer for offer in offers if _is_chosen(offer.endpoint, choices.model)]
+    refusal = _refuse_before_fit(request, choices, candidates)
+    if refusal:
+        return refusal
+    ready = [offer for offer in candidates if offer.healthy]
+    holding = [offer for offer in ready if request.fits(offer.endpoint)]
+    if choices.reading == "thorough":
+        return request.refuse(
+            "reading_not_available",
+            "Thorough reading is not available here; one pass is, where the prompt fits.",
+            choices=request.price_choices(holding, one_each=True),
+        )
+    if not holding:
+        return _refuse_for_size(request, ready, [offer for offer in offers if offer.healthy])
+    able = [offer for offer in holding if _rate_allows(offer.endpoint, request.input_tokens)]
+    if not able:
+        return _refuse_for_rate(request, holding)
+    if choices.model == AUTO:
+        family, why = _auto_family(able, request, choices.prefers)
+    else:
+        family, why = able[0].endpoint.family, "As you chose."
+    return request.accept([offer for offer in able if offer.endpoint.family == family], why)
+
+
+def page_ranges(documents: Iterable[DocumentPages]) -> tuple[PageRange, ...]:
+    """The pages of documents as ranges of consecutive numbers, in the order they are sent."""
+    ranges: list[PageRange] = []
+    for document in documents:
+        first = last = 0
+        for page in document.pages:
+            if page.number != last + 1 or not first:
+                if first:
+                    ranges.append(PageRange(document.ordinal, first, last))
+                first = page.number
+            last = page.number
+        if first:
+            ranges.append(PageRange(document.ordinal, first, last))
+    return tuple(ranges)
+
+
+def answer_allowance(endpoint: Endpoint) -> int:
+    """Tokens kept free for the answer at this endpoint."""
+    return min(ANSWER_ALLOWANCE_TOKENS, endpoint.max_output_tokens)
+
+
+def prompt_room(endpoint: Endpoint) -> int:
+    """The longest prompt, in tokens, that this endpoint is given."""
+    margin = -(-endpoint.context_tokens * MARGIN_PERCENT // 100)
+    return max(0, endpoint.context_tokens - answer_allowance(endpoint) - margin)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    input_tokens: int
+    question_tokens: int
+    ranges: tuple[PageRange, ...]
+    maverick_up_to_tokens: int
+
+    def fits(self, endpoint: Endpoint) -> bool:
+        return self.input_tokens <= prompt_room(endpoint)
+
+    def costs(self, offer: EndpointOffer) -> tuple[Decimal | None, Decimal | None]:
+        if offer.price is None:
+            return None, None
+        allowance = answer_allowance(offer.endpoint)
+        kept = self.input_tokens - self.question_tokens
+        low = offer.price.cost(
+            input_tokens=self.input_tokens,
+            cached_tokens=kept,
+            output_tokens=min(SHORT_ANSWER_TOKENS, allowance),
+        )
+        high = offer.price.cost(input_tokens=self.input_tokens, cached_tokens=0, output_tokens=allowance)
+        return min(low, high), high
+
+    def order(self, offer: EndpointOffer) -> tuple[int, bool, Decimal, str]:
+        """For a person waiting: the fastest, then the cheapest, an unknown price last."""
+        _, high = self.costs(offer)
+        return offer.endpoint.speed, high is None, high or Decimal(0), offer.endpoint.id
+
+    def accept(self, offers: Sequence[EndpointOffer], why: str) -> Plan:
+        first, *others = sorted(offers, key=self.order)
+        low, high = self.costs(first)
+        return Plan(
+            fits=True,
+            reason=why,
+            model=first.endpoint.family,
+            endpoint_id=first.endpoint.id,
+            model_id=first.endpoint.model_id,
+            fallbacks=tuple(offer.endpoint.id for offer in others),
+            passes=(PlannedPass("one_pass", self.input_tokens, self.ranges),),
+            input_tokens=self.input_tokens,
+            answer_allowance=answer_allowance(first.endpoint),
+            cost_low=low,
+            cost_high=high,
+        )
+
+    def refuse(
+        self,
+        code: str,
+        reason: str,
+        *,
+        over_by: int = 0,
+        model: str = "",
+        choices: tuple[PlanChoice, ...] = (),
+    ) -> Plan:
+        return Plan(
+            fits=False,
+            reason=reason,
+            code=code,
+            over_by=over_by,
+            model=model,
+            input_tokens=self.input_tokens,
+            choices=choices,
+        )
+
+    def price_choices(self, offers: Iterable[EndpointOffer], *, one_each: bool) -> tuple[PlanChoice, ...]:
+        """Offers that hold the prompt, priced; one_each: the best of each family only."""
+        found: dict[str, PlanChoice] = {}
+        for offer in sorted(offers, key=self.order):
+            endpoint = offer.endpoint
+            if not self.fits(endpoint) or not _rate_allows(endpoint, self.input_tokens):
+                continue
+            low, high = self.costs(offer)
+            choice = PlanChoice(endpoint.family, endpoint.id, "one_pass", self.input_tokens, low, high)
+            found.setdefault(endpoint.family if one_each else endpoint.id, choice)
+        return tuple(found.values())
+
+
+def _is_chosen(endpoint: Endpoint, model: str) -> bool:
+    return model in (AUTO, endpoint.family, endpoint.id)
+
+
+def _rate_allows(endpoint: Endpoint, input_tokens: int) -> bool:
+    """Whether the per-minute limit can take such a request at all."""
+    if not endpoint.tokens_per_minute:
+        return True
+    asked = answer_allowance(endpoint) if endpoint.output_counts_against_rate else 0
+    return input_tokens + asked <= endpoint.tokens_per_minute
+
+
+def _auto_family(offers: Sequence[EndpointOffer], request: _Request, prefers: Preference) -> tuple[str, str]:
+    """The family that `auto` takes among endpoints that hold the prompt, and why."""
+    families = {offer.endpoint.family for offer in offers}
+    size, limit = f"{request.input_tokens:,} tokens", f"{request.maverick_up_to_tokens:,}"
+    if {"scout", "maverick"} <= families:
+        if request.input_tokens <= request.maverick_up_to_tokens:
+            return "maverick", f"Up to {limit} tokens Maverick reads best; this is {size}."
+        if prefers == "best":
+            return "maverick", f"{size} fit Maverick, which this workspace prefers while it holds them."
+        return "scout", f"Above {limit} tokens this workspace prefers Scout; this is {size}."
+    for family, name in (("maverick", "Maverick"), ("scout", "Scout")):
+        if family in families:
+            return family, f"{name} is the model here that holds {size}."
+    best = min(offers, key=request.order).endpoint
+    if best.family == "quotes":
+        return best.family, "No model is connected: the quote finder answers with quotes alone."
+    return best.family, f"{best.model_id or best.id} is the model here that holds {size}."
+
+
+def _refuse_before_fit(
+    request: _Request, choices: Choices, candidates: Sequence[EndpointOffer]
+) -> Plan | None:
+    if not candidates:
+        if choices.model == AUTO:
+            return request.refuse("no_endpoint", "No model is connected that can answer.")
+        return request.refuse(
+            "no_endpoint",
+            f"No usable endpoint serves {choices.model}: connect one, or let the model be chosen.",
+            model=choices.model,
+        )
+    if not any(offer.healthy for offer in candidates):
+        notes = " ".join(offer.note for offer in candidates if offer.note)
+        names = ", ".join(offer.endpoint.id for offer in candidates)
+        return request.refuse(
+            "unhealthy", f"Not reachable now: {names}. {notes}".strip(), model=candidates[0].endpoint.family
+        )
+    return None
+
+
+def _refuse_for_size(
+    request: _Request, ready: Sequence[EndpointOffer], others: Sequence[EndpointOffer]
+) -> Plan:
+    largest = max(ready, key=lambda offer: (prompt_room(offer.endpoint), offer.endpoint.id)).endpoint
+    room = prompt_room(largest)
+    over_by = request.input_tokens - room
+    choices = request.price_choices(others, one_each=True)
+    advice = "another model holds it" if choices else "untick documents or pages, or connect a larger window"
+    return request.refuse(
+        "does_not_fit",
+        f"The prompt takes {request.input_tokens:,} tokens and {largest.id} has room for {room:,}: "
+        f"{over_by:,} too many; {advice}.",
+        over_by=over_by,
+        model=largest.family,
+        choices=choices,
+    )
+
+
+def _refuse_for_rate(request: _Request, holding: Sequence[EndpointOffer]) -> Plan:
+    widest = max(holding, key=lambda offer: (offer.endpoint.tokens_per_minute, offer.endpoint.id)).endpoint
+    asked = answer_allowance(widest) if widest.output_counts_against_rate else 0
+    return request.refuse(
+        "over_rate_tier",
+        f"The request takes {request.input_tokens + asked:,} tokens and {widest.id} allows "
+        f"{widest.tokens_per_minute:,} a minute: it would never be accepted.",
+        over_by=request.input_tokens + asked - widest.tokens_per_minute,
+        model=widest.family,
+    )

@@ -1,0 +1,211 @@
+"""The values of planning: what is asked for, what is offered, and the Plan that comes of it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Literal
+
+from apps.llm.catalogue import Endpoint
+
+Reading = Literal["auto", "one_pass", "thorough"]
+Preference = Literal["scout", "best"]
+PassKind = Literal["one_pass", "read", "write"]
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class PageSize:
+    """number: 1-based. tokens: `Page.tokens`, the packed page without its ordinal and number."""
+
+    number: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentPages:
+    """A selected document with the pages that have text, by number. kind: "pdf", "repository" or "text"."""
+
+    ordinal: int
+    document_id: str
+    revision_id: str
+    name: str
+    kind: str
+    pages: tuple[PageSize, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """model: "auto", a family ("scout", "maverick" …) or the id of an endpoint. prefers: the workspace's."""
+
+    model: str = AUTO
+    reading: Reading = "auto"
+    prefers: Preference = "scout"
+
+
+@dataclass(frozen=True, slots=True)
+class PriceQuote:
+    """USD per million tokens. cached_input: None where cached input costs as much as any."""
+
+    input: Decimal
+    cached_input: Decimal | None
+    output: Decimal
+    from_date: date
+
+    def cost(self, *, input_tokens: int, cached_tokens: int, output_tokens: int) -> Decimal:
+        """Exact cost in USD. cached_tokens: the part of input_tokens that the host had kept."""
+        cached_price = self.input if self.cached_input is None else self.cached_input
+        per_million = (
+            (input_tokens - cached_tokens) * self.input
+            + cached_tokens * cached_price
+            + output_tokens * self.output
+        )
+        return per_million.scaleb(-6)
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointOffer:
+    """An endpoint that this workspace may call now. price: None when unknown, which is not free.
+
+    note: why and since when it is not healthy, as a sentence for the reader.
+    """
+
+    endpoint: Endpoint
+    healthy: bool = True
+    price: PriceQuote | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PageRange:
+    """Consecutive pages of one document, both ends included."""
+
+    ordinal: int
+    first: int
+    last: int
+
+    def to_json(self) -> dict[str, int]:
+        return {"ordinal": self.ordinal, "first": self.first, "last": self.last}
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPass:
+    """One call. tokens: of its whole prompt."""
+
+    kind: PassKind
+    tokens: int
+    pages: tuple[PageRange, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, "tokens": self.tokens, "pages": [pages.to_json() for pages in self.pages]}
+
+
+@dataclass(frozen=True, slots=True)
+class PlanChoice:
+    """Another way to ask the same, which would fit. Costs as in Plan."""
+
+    model: str
+    endpoint_id: str
+    reading: str
+    input_tokens: int
+    cost_low: Decimal | None
+    cost_high: Decimal | None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "endpoint": self.endpoint_id,
+            "reading": self.reading,
+            "input_tokens": self.input_tokens,
+            "cost_usd": _cost_to_json(self.cost_low, self.cost_high),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a question will be answered, or why it cannot be.
+
+    code: None when it fits, else empty_selection, no_endpoint, unhealthy, over_rate_tier, does_not_fit or
+    reading_not_available. over_by: tokens too many for the endpoint that would hold most. model: the family.
+    fallbacks: ids of endpoints of the same family, in order. reason: one sentence. Costs in USD, None when the
+    endpoint has no price: cost_low for a short answer to a prompt that the host has kept up to the question
+    (where it charges less for that), cost_high for an answer of the full allowance with nothing kept.
+    """
+
+    fits: bool
+    reason: str
+    code: str | None = None
+    over_by: int = 0
+    model: str = ""
+    endpoint_id: str | None = None
+    model_id: str = ""
+    fallbacks: tuple[str, ...] = ()
+    reading: str = "one_pass"
+    passes: tuple[PlannedPass, ...] = ()
+    input_tokens: int = 0
+    answer_allowance: int = 0
+    cost_low: Decimal | None = None
+    cost_high: Decimal | None = None
+    choices: tuple[PlanChoice, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON as `POST …/plan` gives it and as an answer stores it; money as strings."""
+        return {
+            "fits": self.fits,
+            "over_by": self.over_by,
+            "code": self.code,
+            "reason": self.reason,
+            "model": self.model,
+            "endpoint": self.endpoint_id,
+            "model_id": self.model_id,
+            "fallbacks": list(self.fallbacks),
+            "reading": self.reading,
+            "passes": [planned.to_json() for planned in self.passes],
+            "input_tokens": self.input_tokens,
+            "answer_allowance": self.answer_allowance,
+            "cost_usd": _cost_to_json(self.cost_low, self.cost_high),
+            "choices": [choice.to_json() for choice in self.choices],
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Plan:
+        """The plan that `to_json` wrote. Raises KeyError for anything else."""
+        low, high = _cost_from_json(data["cost_usd"])
+        return cls(
+            fits=data["fits"],
+            over_by=data["over_by"],
+            code=data["code"],
+            reason=data["reason"],
+            model=data["model"],
+            endpoint_id=data["endpoint"],
+            model_id=data["model_id"],
+            fallbacks=tuple(data["fallbacks"]),
+            reading=data["reading"],
+            passes=tuple(_pass_from_json(planned) for planned in data["passes"]),
+            input_tokens=data["input_tokens"],
+            answer_allowance=data["answer_allowance"],
+            cost_low=low,
+            cost_high=high,
+            choices=tuple(_choice_from_json(choice) for choice in data["choices"]),
+        )
+
+
+def _cost_to_json(low: Decimal | None, high: Decimal | None) -> dict[str, str] | None:
+    if low is None or high is None:
+        return None
+    return {"low": format(low.normalize(), "f"), "high": format(high.normalize(), "f")}
+
+
+def _cost_from_json(data: dict[str, str] | None) -> tuple[Decimal | None, Decimal | None]:
+    return (Decimal(data["low"]), Decimal(data["high"])) if data else (None, None)
+
+
+def _pass_from_json(data: dict[str, Any]) -> PlannedPass:
+    return PlannedPass(data["kind"], data["tokens"], tuple(PageRange(**pages) for pages in data["pages"]))
+
+
+def _choice_from_json(data: dict[str, Any]) -> PlanChoice:
+    low, high = _cost_from_json(data["cost_usd"])
+    return PlanChoice(data["model"], data["endpoint"], data["reading"], data["input_tokens"], low, high)
