@@ -312,13 +312,13 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def start_guardian(lock: int) -> "subprocess.Popen[bytes]":
-    """Start the guardian; it inherits the lock, so that nobody starts while it still cleans up."""
+def start_guardian(*inherited: int) -> "subprocess.Popen[bytes]":
+    """Start the guardian. It inherits the lock, so that nobody starts while it still cleans up."""
     return subprocess.Popen(
         [sys.executable, "-I", "-S", "-B", str(Path(guardian.__file__))],
         stdin=subprocess.PIPE,
         start_new_session=True,
-        pass_fds=(lock,),
+        pass_fds=inherited,
     )
 
 
