@@ -1,0 +1,40 @@
+"""Connections to Redis, with limits on waiting: redis-py's own defaults wait and retry for too long."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import redis
+import redis.asyncio
+from django.conf import settings
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+CONNECT_SECONDS = 2
+ANSWER_SECONDS = 5
+
+
+@cache
+def sync_redis() -> redis.Redis:
+    """The process's client for short commands; fails within seconds while the server is down."""
+    return redis.Redis.from_url(
+        settings.REDIS_URL,
+        socket_connect_timeout=CONNECT_SECONDS,
+        socket_timeout=ANSWER_SECONDS,
+        retry=Retry(NoBackoff(), 1),
+    )
+
+
+def async_redis(max_connections: int = 8) -> redis.asyncio.Redis:
+    """A client for the running loop; beyond its connections commands wait their turn instead of failing."""
+    pool: Any = redis.asyncio.BlockingConnectionPool.from_url(
+        settings.REDIS_URL,
+        max_connections=max_connections,
+        timeout=10,
+        socket_connect_timeout=CONNECT_SECONDS,
+        socket_timeout=ANSWER_SECONDS,
+        retry=AsyncRetry(NoBackoff(), 1),
+    )
+    return redis.asyncio.Redis(connection_pool=pool)

@@ -1,0 +1,120 @@
+"""An answer's events in Redis: the worker appends, the web process reads.
+
+One Redis stream per answer, `answer:<id>:events`, entries with `name` and `data` (JSON). Ids grow, so a reader
+that gives its last id misses nothing and gets nothing twice. The row is the truth; a lost stream costs only the
+liveliness.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis.exceptions
+
+from apps.common.redis import sync_redis
+from apps.common.sse import to_json
+
+log = logging.getLogger(__name__)
+
+EVENT_VERSION = 1
+KEPT_SECONDS = 24 * 3600
+"""After the end. A running answer's stream is renewed with every event."""
+
+
+def stream_key(answer_id: uuid.UUID | str) -> str:
+    return f"answer:{answer_id}:events"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEvent:
+    """One event as it lies in Redis. data: JSON text."""
+
+    id: str
+    name: str
+    data: str
+
+    @property
+    def sort_key(self) -> tuple[int, int]:
+        return id_key(self.id)
+
+
+def id_key(event_id: str) -> tuple[int, int]:
+    """Order of stream ids. Raises ValueError for what is none."""
+    milliseconds, _, sequence = event_id.partition("-")
+    return int(milliseconds), int(sequence or 0)
+
+
+def parse_entry(entry: tuple[bytes, dict[bytes, bytes]]) -> StreamEvent:
+    event_id, fields = entry
+    return StreamEvent(event_id.decode(), fields[b"name"].decode(), fields[b"data"].decode())
+
+
+def event_fields(name: str, data: dict[str, Any]) -> dict[str, str]:
+    return {"name": name, "data": to_json({"v": EVENT_VERSION, **data})}
+
+
+class EventWriter:
+    """Appends events of one answer from the worker's loop, several in one round trip.
+
+    A Redis that does not answer must not end an answer: the events are dropped, `is_broken` is set, and the
+    row goes on being written.
+    """
+
+    def __init__(self, client: Any, answer_id: uuid.UUID | str) -> None:
+        self._client = client
+        self._key = stream_key(answer_id)
+        self.is_broken = False
+
+    async def write(self, events: Iterable[tuple[str, dict[str, Any]]]) -> None:
+        pipe = self._client.pipeline(transaction=False)
+        for name, data in events:
+            pipe.xadd(self._key, event_fields(name, data))
+        pipe.expire(self._key, KEPT_SECONDS)
+        try:
+            await pipe.execute()
+        except (redis.exceptions.RedisError, OSError):
+            if not self.is_broken:
+                log.warning("events of %s cannot be written; the row goes on", self._key)
+            self.is_broken = True
+
+
+def append_now(answer_id: uuid.UUID | str, events: Iterable[tuple[str, dict[str, Any]]]) -> None:
+    """Append from outside the loop (services, reaper); the caller's work stands also without Redis."""
+    try:
+        pipe = sync_redis().pipeline(transaction=False)
+        for name, data in events:
+            pipe.xadd(stream_key(answer_id), event_fields(name, data))
+        pipe.expire(stream_key(answer_id), KEPT_SECONDS)
+        pipe.execute()
+    except (redis.exceptions.RedisError, OSError):
+        log.warning("events of %s cannot be written; the row has them", answer_id)
+
+
+def delete_streams(answer_ids: Iterable[uuid.UUID]) -> None:
+    keys = [stream_key(answer_id) for answer_id in answer_ids]
+    if keys:
+        try:
+            sync_redis().delete(*keys)
+        except (redis.exceptions.RedisError, OSError):
+            log.warning("%d streams could not be deleted; they expire by themselves", len(keys))
+
+
+@dataclass
+class Snapshot:
+    """What a reader who comes late must see: the fold of all events up to `last_id`."""
+
+    text: str = ""
+    blocks: list[str] = field(default_factory=list)
+    evidence: list[str] = field(default_factory=list)
+    status: str = ""
+    """The latest `status` event's data as JSON, or empty."""
+    last_id: str = "0-0"
+
+    def to_json(self) -> str:
+        return to_json(
+            {"v": EVENT_VERSION, "text": self.text, "blocks": self.blocks, "evidence": self.evidence}
+        )

@@ -1,0 +1,88 @@
+"""The web process: Django, and the events of running answers beside it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "docanalyst.settings")
+django_application = get_asgi_application()
+
+from django.conf import settings  # noqa: E402  (needs the application registry)
+
+from apps.conversations.events import AnswerEvents  # noqa: E402
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+EVENTS_PATH = re.compile(r"/api/v1/answers/([0-9A-Za-z-]{1,64})/events")
+MAX_BODY_BYTES = 5 * settings.MAX_UPLOAD_BYTES + 1024 * 1024
+"""Of a whole request; a single file has its own limit. Django spools a body before it looks at it."""
+
+answer_events = AnswerEvents()
+
+
+class BodyTooLarge(Exception):
+    pass
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+        return
+    if scope["type"] != "http":
+        return
+    # A proxy may map `X_Forwarded_For` to the same name as the real header; nobody needs underscores.
+    scope["headers"] = [(name, value) for name, value in scope["headers"] if b"_" not in name]
+    events = EVENTS_PATH.fullmatch(scope["path"])
+    if events:
+        await answer_events(scope, receive, send, events[1])
+        return
+    try:
+        await django_application(scope, _counted(receive), send)
+    except BodyTooLarge:
+        await _too_large(send)
+
+
+def _counted(receive: Receive) -> Receive:
+    """Count what really arrives; Content-Length is only a claim."""
+    received = 0
+
+    async def counting() -> MutableMapping[str, Any]:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > MAX_BODY_BYTES:
+            raise BodyTooLarge
+        return message
+
+    return counting
+
+
+async def _too_large(send: Send) -> None:
+    body = b"This request is larger than this installation accepts. Upload fewer files at once."
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"content-security-policy", b"default-src 'none'"),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            await answer_events.close()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
