@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import uuid
 from datetime import timedelta
 
@@ -14,8 +13,9 @@ from django.utils import timezone
 
 from apps.library import storage
 from apps.library.ingestion.guards import IngestionError
-from apps.library.ingestion.pipeline import RangeRead, read_document
+from apps.library.ingestion.pipeline import PipelineOptions, RangeRead, read_document
 from apps.library.ingestion.readers.base import DocumentInfo, PageText
+from apps.library.ingestion.sandbox import ChildDied, ChildFailed
 from apps.library.models import Page, Revision
 from apps.llm.tokens import marker_tokens
 from apps.workspaces.access import as_uuid
@@ -45,6 +45,8 @@ def read_revision(revision_id: str) -> None:
         log.info("revision %s: claim lost, stopped", revision.pk)
     except IngestionError as error:
         _end_without_pages(revision, claim, error.code, error.sentence)
+    except (ChildDied, ChildFailed) as error:
+        _end_without_pages(revision, claim, getattr(error, "code", "limit_reached"), error.sentence)
     except FileNotFoundError:
         _end_without_pages(
             revision,
@@ -66,7 +68,7 @@ def _read(revision: Revision, claim: uuid.UUID) -> None:
     stored = set(Page.objects.filter(revision=revision).values_list("number", flat=True))
     _write(revision, claim, stage="Opening", done=len(stored))
     with storage.open_original(revision) as file:
-        for found in read_document(file, workers=os.cpu_count() or 1, skip=stored):
+        for found in read_document(file, PipelineOptions(skip=stored)):
             if isinstance(found, DocumentInfo):
                 _store_info(revision, claim, found)
             else:

@@ -16,6 +16,7 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.common.http import Refused
 from apps.common.markers import PACKING_VERSION
+from apps.common.queues import queue_on_commit
 from apps.library import storage
 from apps.library.ingestion.guards import IngestionError, Kind, check_file
 from apps.library.models import Corpus, CorpusEntry, Document, Page, Revision, Untick
@@ -155,7 +156,7 @@ def _create_document(
     document.current_revision = revision
     document.save(update_fields=["current_revision"])
     entry = join_corpus(corpus, document)
-    ingest_revision.delay_on_commit(str(revision.pk))
+    queue_on_commit(ingest_revision, revision.pk)
     record(actor, "document.add", document, corpus.workspace_id, size_bytes=revision.size_bytes)
     return AddedDocument(document, entry, is_known=False)
 
@@ -181,7 +182,7 @@ def retry_document(actor: User, document: Document) -> None:
             error_code="",
             error_sentence="",
         )
-        ingest_revision.delay_on_commit(str(revision.pk))
+        queue_on_commit(ingest_revision, revision.pk)
     record(actor, "document.retry", document, document.workspace_id)
 
 

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from apps.common.queues import queue_on_commit
 from apps.library import reading, storage
 from apps.library.models import Revision
 
@@ -49,7 +50,7 @@ def reap_documents() -> None:
                 )
                 log.warning("revision %s given up after %d attempts", revision.pk, revision.attempts)
             elif same.update(claim=None, claimed_until=None, queued_at=now):
-                ingest_revision.delay_on_commit(str(revision.pk))
+                queue_on_commit(ingest_revision, revision.pk)
 
 
 @shared_task(name="apps.library.tasks.sweep_files")

@@ -1,0 +1,16 @@
+"""Messages to workers. A message is a hint: the row is the truth, and a reaper repeats lost hints."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+
+
+def queue_on_commit(task: Any, *ids: object) -> None:
+    """Send a task its ids once the rows are visible.
+
+    A broker that is down is logged and passed over, so that the request succeeds; the reaper sends it again.
+    """
+    transaction.on_commit(partial(task.delay, *map(str, ids)), robust=True)

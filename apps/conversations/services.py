@@ -1,0 +1,311 @@
+"""What happens to conversations, questions and answers. Rights are the caller's business (access.py)."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from apps.accounts.models import User
+from apps.common.http import Refused
+from apps.common.queues import queue_on_commit
+from apps.connections.services import usable_endpoints_for
+from apps.conversations import stream
+from apps.conversations.citations import SentPages
+from apps.conversations.models import Answer, Conversation, Question, ReadingPass
+from apps.conversations.planning import Choices, EndpointOffer, Plan, plan_answer
+from apps.conversations.prompt import History, Turn, pack_history, question_tokens
+from apps.conversations.selection import Selected, select
+from apps.library.models import Corpus
+from apps.usage.budgets import reserve, settle
+from apps.usage.prices import price_of
+from apps.workspaces.audit import record
+from apps.workspaces.models import Workspace
+
+LONGEST_QUESTION = 20_000
+"""Characters. More belongs into a document, where it is counted and cited."""
+TITLE_LENGTH = 80
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that asking decides before a row is written."""
+
+    plan: Plan
+    selected: Selected
+    history: History
+
+
+def plan_question(
+    actor: User,
+    corpus: Corpus,
+    text: str,
+    model: str = "auto",
+    reading: str = "auto",
+    selection: dict[str, Any] | None = None,
+    parent_answer: Answer | None = None,
+) -> Plan:
+    """What asking this now would take. Writes nothing, calls nobody. Raises Refused for a bad selection."""
+    return prepare(corpus, text, model, reading, selection, parent_answer).plan
+
+
+def prepare(
+    corpus: Corpus,
+    text: str,
+    model: str,
+    reading: str,
+    selection: dict[str, Any] | None,
+    parent_answer: Answer | None,
+) -> Prepared:
+    if reading not in {"auto", "one_pass", "thorough"}:
+        raise Refused("bad_reading", "`reading` is auto, one_pass or thorough.", status=422)
+    selected = select(corpus, selection)
+    history = conversation_history(parent_answer, selected.manifest())
+    plan = plan_answer(
+        selected.documents,
+        Choices(model=model or "auto", reading=reading, prefers=corpus.workspace.prefers),  # type: ignore[arg-type]
+        endpoint_offers(corpus.workspace),
+        question_tokens=question_tokens(text),
+        history_tokens=history.tokens,
+        maverick_up_to_tokens=settings.MAVERICK_UP_TO_TOKENS,
+    )
+    return Prepared(plan, selected, history)
+
+
+def endpoint_offers(workspace: Workspace) -> list[EndpointOffer]:
+    """What this workspace may call now, with today's prices."""
+    today = timezone.now().date()
+    return [
+        EndpointOffer(
+            endpoint=state.endpoint,
+            healthy=state.healthy,
+            price=price_of(state.endpoint.id, on=today),
+            note=state.sentence,
+        )
+        for state in usable_endpoints_for(workspace)
+    ]
+
+
+def price_today(endpoint_id: str, on: date | None = None) -> Any:
+    return price_of(endpoint_id, on=on or timezone.now().date())
+
+
+def path_to(answer: Answer | None) -> list[Answer]:
+    """The answers from the conversation's beginning to this one. One query for each step."""
+    path: list[Answer] = []
+    while answer is not None:
+        path.append(answer)
+        answer = answer.question.parent_answer
+    return path[::-1]
+
+
+def conversation_history(parent_answer: Answer | None, manifest: list[dict[str, Any]]) -> History:
+    """The turns before a question as its prompt will hold them."""
+    turns = [Turn(answer.question.text, answer.text) for answer in path_to(parent_answer)]
+    return pack_history(turns, sent_pages(manifest))
+
+
+def sent_pages(manifest: list[dict[str, Any]]) -> SentPages:
+    return SentPages((entry["ordinal"], first, last) for entry in manifest for first, last in entry["ranges"])
+
+
+def start_conversation(actor: User, corpus: Corpus) -> Conversation:
+    return Conversation.objects.create(workspace_id=corpus.workspace_id, corpus=corpus, owner=actor)
+
+
+def ask_question(
+    actor: User,
+    conversation: Conversation,
+    text: str,
+    model: str = "auto",
+    reading: str = "auto",
+    selection: dict[str, Any] | None = None,
+    parent_answer: Answer | None = None,
+    idempotency_key: str | None = None,
+) -> Answer:
+    """Store a question, set its money aside and queue its answer.
+
+    The same idempotency_key in a conversation gives the answer that is there. Raises Refused (409) with the
+    plan's code and numbers when it cannot be answered; then nothing is stored and nobody is called.
+    """
+    text = clean_question(text)
+    if parent_answer is not None and parent_answer.question.conversation_id != conversation.pk:
+        raise Refused("unknown_answer", "This answer belongs to another conversation.", status=404)
+    if idempotency_key:
+        earlier = _asked_before(conversation, idempotency_key)
+        if earlier is not None:
+            return earlier
+    _check_pace(actor, conversation.workspace)
+    prepared = prepare(conversation.corpus, text, model, reading, selection, parent_answer)
+    _refuse_unless_fits(prepared.plan)
+    try:
+        with transaction.atomic():
+            question = Question.objects.create(
+                workspace_id=conversation.workspace_id,
+                conversation=conversation,
+                parent_answer=parent_answer,
+                asked_by=actor,
+                text=text,
+                model_choice=model or "auto",
+                reading_choice=reading,
+                selection=prepared.selected.selection,
+                idempotency_key=idempotency_key or None,
+            )
+            answer = _create_answer(question, prepared)
+            title = conversation.title or shorten(text, TITLE_LENGTH)
+            Conversation.objects.filter(pk=conversation.pk).update(touched_at=timezone.now(), title=title)
+    except IntegrityError:
+        # The same key arrived twice at once: the other request's answer is the answer.
+        earlier = _asked_before(conversation, idempotency_key or "")
+        if earlier is None:
+            raise
+        return earlier
+    return answer
+
+
+def clean_question(text: str) -> str:
+    text = text.replace("\x00", "").strip()
+    if not text:
+        raise Refused("empty_question", "Write a question first.", status=422)
+    if len(text) > LONGEST_QUESTION:
+        raise Refused(
+            "question_too_long",
+            f"The question has {len(text):,} characters, {LONGEST_QUESTION:,} are allowed. "
+            "Put long material into a document, where it can be cited.",
+            status=422,
+        )
+    return text
+
+
+def shorten(text: str, length: int) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= length else text[: length - 1].rsplit(" ", 1)[0].rstrip(" ,;:") + "…"
+
+
+def _asked_before(conversation: Conversation, idempotency_key: str) -> Answer | None:
+    return Answer.objects.filter(
+        question__conversation=conversation, question__idempotency_key=idempotency_key
+    ).last()
+
+
+def _check_pace(actor: User, workspace: Workspace) -> None:
+    running = Answer.objects.filter(
+        question__asked_by=actor, workspace=workspace, status__in=Answer.RUNNING
+    ).count()
+    if running >= settings.CONCURRENT_ANSWERS_PER_MEMBER:
+        raise Refused(
+            "too_many_answers",
+            f"{running} of your answers are still being written. Wait for one, or stop one.",
+            status=429,
+        )
+
+
+def _refuse_unless_fits(plan: Plan) -> None:
+    if not plan.fits:
+        raise Refused(plan.code or "does_not_fit", plan.reason, status=409, details=plan.to_json())
+
+
+def _create_answer(question: Question, prepared: Prepared) -> Answer:
+    from apps.conversations.tasks import answer_question
+
+    plan = prepared.plan
+    answer = Answer.objects.create(
+        workspace_id=question.workspace_id,
+        question=question,
+        plan=plan.to_json(),
+        manifest=prepared.selected.manifest(),
+        not_sent=prepared.selected.not_sent,
+        stage=status_data("queued", "Waiting for a free worker"),
+    )
+    ReadingPass.objects.bulk_create(
+        ReadingPass(
+            answer=answer,
+            number=number,
+            kind=planned.kind,
+            pages=[pages.to_json() for pages in planned.pages],
+            endpoint_id=plan.endpoint_id,
+            model_id=plan.model_id,
+            tokens_counted=planned.tokens,
+        )
+        for number, planned in enumerate(plan.passes, start=1)
+    )
+    reserve(question.conversation.workspace, answer.pk, plan.cost_high or Decimal(0))
+    transaction.on_commit(lambda: stream.append_now(answer.pk, [("status", answer.stage)]))
+    queue_on_commit(answer_question, answer.pk)
+    return answer
+
+
+def status_data(stage: str, sentence: str, done: int = 0, total: int = 0) -> dict[str, Any]:
+    """The data of a `status` event."""
+    return {"stage": stage, "sentence": sentence, "done": done, "total": total}
+
+
+def retry_answer(actor: User, answer: Answer) -> Answer:
+    """Ask a failed or stopped answer's question again, as a new answer beside it, on the corpus of today."""
+    if answer.is_running or answer.status == Answer.Status.DONE:
+        raise Refused("not_failed", "Only a failed or stopped answer can be retried.", status=409)
+    question = answer.question
+    _check_pace(actor, question.conversation.workspace)
+    prepared = prepare(
+        question.conversation.corpus,
+        question.text,
+        question.model_choice,
+        question.reading_choice,
+        question.selection,
+        question.parent_answer,
+    )
+    _refuse_unless_fits(prepared.plan)
+    with transaction.atomic():
+        return _create_answer(question, prepared)
+
+
+def stop_answer(actor: User, answer: Answer) -> None:
+    """Ask the worker to stop; an answer nobody has begun is ended here. An ended one stays as it is."""
+    Answer.objects.filter(pk=answer.pk, status__in=Answer.RUNNING, stop_requested_at=None).update(
+        stop_requested_at=timezone.now()
+    )
+    if Answer.objects.filter(pk=answer.pk, status=Answer.Status.QUEUED, claim=None).update(
+        status=Answer.Status.STOPPED, ended_at=timezone.now()
+    ):
+        end_outside_worker(answer.pk, Answer.Status.STOPPED, "", "")
+
+
+def end_outside_worker(answer_id: uuid.UUID, status: str, code: str, sentence: str) -> None:
+    """What follows once a row was ended by somebody else than its worker: money back, `end` on the stream."""
+    settle(answer_id)
+    stream.append_now(answer_id, [("end", {"status": str(status), "code": code, "sentence": sentence})])
+
+
+def share_conversation(actor: User, conversation: Conversation, is_shared: bool) -> None:
+    conversation.shared_at = timezone.now() if is_shared else None
+    conversation.save(update_fields=["shared_at"])
+    record(
+        actor,
+        "conversation.share" if is_shared else "conversation.unshare",
+        conversation,
+        conversation.workspace_id,
+    )
+
+
+def rename_conversation(actor: User, conversation: Conversation, title: str) -> None:
+    conversation.title = shorten(title.replace("\x00", ""), 200)
+    conversation.save(update_fields=["title"])
+
+
+def delete_conversation(actor: User, conversation: Conversation) -> None:
+    """Remove questions, answers and streams; running answers are stopped. What they cost stays on the ledger."""
+    answers = Answer.objects.filter(question__conversation=conversation)
+    ids = list(answers.values_list("pk", flat=True))
+    with transaction.atomic():
+        for answer_id in answers.filter(status__in=Answer.RUNNING).values_list("pk", flat=True):
+            settle(answer_id)
+        record(actor, "conversation.delete", conversation, conversation.workspace_id)
+        # Questions and answers point at each other; the tree goes with its conversation in one delete.
+        conversation.delete()
+        transaction.on_commit(lambda: stream.delete_streams(ids))
