@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
 
 from apps.llm.catalogue import Endpoint
+from apps.usage.prices import PriceQuote as PriceQuote
 
 Reading = Literal["auto", "one_pass", "thorough"]
 Preference = Literal["scout", "best"]
@@ -43,26 +43,6 @@ class Choices:
     model: str = AUTO
     reading: Reading = "auto"
     prefers: Preference = "scout"
-
-
-@dataclass(frozen=True, slots=True)
-class PriceQuote:
-    """USD per million tokens. cached_input: None where cached input costs as much as any."""
-
-    input: Decimal
-    cached_input: Decimal | None
-    output: Decimal
-    from_date: date
-
-    def cost(self, *, input_tokens: int, cached_tokens: int, output_tokens: int) -> Decimal:
-        """Exact cost in USD. cached_tokens: the part of input_tokens that the host had kept."""
-        cached_price = self.input if self.cached_input is None else self.cached_input
-        per_million = (
-            (input_tokens - cached_tokens) * self.input
-            + cached_tokens * cached_price
-            + output_tokens * self.output
-        )
-        return per_million.scaleb(-6)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from apps.common.http import Refused
 from apps.common.templatetags.words import money
-from apps.usage.ledger import exact_sum, as_amount, total_amount
+from apps.usage.ledger import as_amount, exact_sum, total_amount
 from apps.usage.models import Budget, LedgerEntry, Reservation
 from apps.workspaces.access import Actor
 from apps.workspaces.audit import record

@@ -49,13 +49,8 @@ def entry_cost(usage: Usage, price: PriceQuote | None) -> Decimal | None:
     if price is None:
         return None
     input_tokens, cached_tokens, output_tokens = _bounded(usage)
-    cached_price = price.input if price.cached_input is None else price.cached_input
-    millionths = (
-        (input_tokens - cached_tokens) * price.input
-        + cached_tokens * cached_price
-        + output_tokens * price.output
-    )
-    return (millionths / 1_000_000).quantize(AMOUNT_STEP)
+    cost = price.cost(input_tokens=input_tokens, cached_tokens=cached_tokens, output_tokens=output_tokens)
+    return cost.quantize(AMOUNT_STEP)
 
 
 def append_entry(attempt: Attempt, usage: Usage, price: PriceQuote | None) -> LedgerEntry:

@@ -34,6 +34,19 @@ class PriceQuote:
     from_date: date
     currency: str = "USD"
 
+    def cost(self, *, input_tokens: int, cached_tokens: int, output_tokens: int) -> Decimal:
+        """(input − cached)·input + cached·cached_input + output·output in USD, exactly.
+
+        cached_tokens: the part of input_tokens that the host had kept.
+        """
+        cached_price = self.input if self.cached_input is None else self.cached_input
+        per_million = (
+            (input_tokens - cached_tokens) * self.input
+            + cached_tokens * cached_price
+            + output_tokens * self.output
+        )
+        return per_million.scaleb(-6)
+
 
 def price_of(endpoint_id: str, on: date) -> PriceQuote | None:
     """The price of an endpoint on a day (UTC), or None when none is known. Raises PriceError.
