@@ -1,2 +1,36 @@
-from django.urls import path, include
-urlpatterns = []
+"""Every address of the installation."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from django.urls import include, path
+
+from apps.common import health, views
+from apps.library import shelf
+from apps.workspaces.urls import urlpatterns as workspace_urls
+from docanalyst.metrics import metrics
+
+# A workspace's page shows its corpora, which live in a room above workspaces: the two meet here.
+shelf_urls = [path("w/<slug:workspace_slug>/", shelf.workspace_detail, name="detail")]
+
+urlpatterns = [
+    path("", shelf.home, name="home"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
+    path("leave/", views.leave, name="leave"),
+    path("accounts/", include("apps.accounts.sign_in_urls")),
+    path("", include("apps.accounts.urls")),
+    path("", include(([*workspace_urls, *shelf_urls], "workspaces"))),
+]
+urlpatterns += [
+    path("", include(f"apps.{room}.urls"))
+    for room in ("library", "conversations", "usage", "connections", "api")
+    if find_spec(f"apps.{room}.urls")
+]
+
+handler403 = "apps.common.views.permission_denied"
+handler404 = "apps.common.views.page_not_found"
+handler429 = "apps.common.views.too_many_requests"
+handler500 = "apps.common.views.server_error"

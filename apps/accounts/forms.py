@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+
+from apps.accounts.models import User
+
+LONGEST_PASSWORD = 256
+
+
+class NewPasswordField(forms.CharField):
+    """A password to be; the rules are checked by the form, which knows whose it is."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("label", "Password")
+        kwargs.setdefault(
+            "help_text", "At least 8 characters; a few words in a row are easy to keep in mind."
+        )
+        super().__init__(
+            strip=False,
+            max_length=LONGEST_PASSWORD,
+            widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+            **kwargs,
+        )
+
+
+class NewAccountForm(forms.Form):
+    """Name and password of an account whose address the form knows or asks for."""
+
+    name = forms.CharField(
+        label="Your name", max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"})
+    )
+    password = NewPasswordField()
+
+    def account_email(self) -> str:
+        return self.cleaned_data.get("email", "")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if password := cleaned.get("password"):
+            try:
+                validate_password(password, User(email=self.account_email(), name=cleaned.get("name", "")))
+            except ValidationError as error:
+                self.add_error("password", error)
+        return cleaned
+
+
+class FirstRunForm(NewAccountForm):
+    email = forms.EmailField(
+        label="E-mail", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "username"})
+    )
+    workspace_name = forms.CharField(label="Name of the first workspace", max_length=120)
+    field_order = ["name", "email", "password", "workspace_name"]
+
+
+class ProfileForm(forms.ModelForm):
+    class Meta:
+        model = User
+        fields = ["name", "theme"]
+        widgets = {"theme": forms.RadioSelect}
+
+
+class ThemeForm(forms.ModelForm):
+    class Meta:
+        model = User
+        fields = ["theme"]
+
+
+class TokenForm(forms.Form):
+    name = forms.CharField(label="What is it for?", max_length=80)

@@ -1,0 +1,113 @@
+"""Whether the installation is alive, and whether every part of it is there."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.crypto import get_random_string
+from django.views.decorators.http import require_safe
+from redis import Redis
+
+logger = logging.getLogger("docanalyst.health")
+
+QUEUES = ("ingest", "answers")
+HEARTBEAT_SECONDS = 30
+"""How long a worker's sign of life counts; a worker renews it every 10 s."""
+
+# The page is open to everybody, and looking costs a file and a few queries.
+KEEP_SECONDS = 3.0
+_last_look: tuple[float, dict[str, str]] = (float("-inf"), {})
+_looking = threading.Lock()
+
+
+def heartbeat_key(queue: str) -> str:
+    """The Redis key that a worker of this queue keeps alive; its value says how parsers are locked in."""
+    return f"worker:{queue}"
+
+
+@login_not_required
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers; nothing else is asked."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@login_not_required
+@require_safe
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Each part by name with `ok` or what is wrong with it; 503 while one is missing."""
+    global _last_look
+    with _looking:
+        if time.monotonic() - _last_look[0] > KEEP_SECONDS:
+            _last_look = (time.monotonic(), look())
+        found = _last_look[1]
+    is_ready = all(state == "ok" for state in found.values())
+    report = {"status": "ready" if is_ready else "not ready", "parts": found}
+    return JsonResponse(report, status=200 if is_ready else 503)
+
+
+def look() -> dict[str, str]:
+    """Look at every part now: its name, and `ok` or a few words. Queries, one small file, one call to Redis."""
+    parts: dict[str, Callable[[], str]] = {
+        "database": _database,
+        "migrations": _migrations,
+        "redis": _redis,
+        "storage": _storage,
+    }
+    found = {name: _told(name, check) for name, check in parts.items()}
+    for queue in QUEUES:
+        name = f"worker {queue}"
+        found[name] = _told(name, lambda queue=queue: _worker(queue))  # type: ignore[misc]
+    return found
+
+
+def _told(name: str, check: Callable[[], str]) -> str:
+    try:
+        return check()
+    except Exception:
+        # Whatever is wrong, the page names the part and the log says why.
+        logger.warning("%s is not ready", name, exc_info=True)
+        return "unreachable"
+
+
+def _database() -> str:
+    connection.ensure_connection()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return "ok"
+
+
+def _migrations() -> str:
+    executor = MigrationExecutor(connection)
+    return "missing" if executor.migration_plan(executor.loader.graph.leaf_nodes()) else "ok"
+
+
+def _client() -> Redis:
+    return Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=2)
+
+
+def _redis() -> str:
+    with _client() as redis:
+        redis.ping()
+    return "ok"
+
+
+def _storage() -> str:
+    name = default_storage.save(f"health/{get_random_string(16)}", ContentFile(b"ok"))
+    default_storage.delete(name)
+    return "ok"
+
+
+def _worker(queue: str) -> str:
+    with _client() as redis:
+        return "ok" if redis.exists(heartbeat_key(queue)) else "no sign of life"

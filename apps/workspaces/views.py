@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from apps.common.http import HtmxRequest, Refused
+from apps.workspaces import services
+from apps.workspaces.access import Right, workspace_for
+from apps.workspaces.forms import RoleForm, WorkspaceForm
+from apps.workspaces.models import Role, Workspace
+
+
+@require_http_methods(["GET", "POST"])
+def create(request: HtmxRequest) -> HttpResponse:
+    """Anybody signed in may make a workspace: it holds nothing until they bring something."""
+    form = WorkspaceForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        return redirect(services.create_workspace(request.user, form.cleaned_data["name"]))
+    return render(request, "workspaces/create.html", {"form": form}, status=422 if form.is_bound else 200)
+
+
+@require_POST
+def rename(request: HtmxRequest, workspace_slug: str) -> HttpResponse:
+    workspace = workspace_for(request.user, workspace_slug, Right.ADMINISTER)
+    form = WorkspaceForm(request.POST)
+    if form.is_valid():
+        services.rename_workspace(request.user, workspace, form.cleaned_data["name"])
+    else:
+        messages.error(request, "A workspace needs a name of up to 120 characters.")
+    return redirect(workspace)
+
+
+@require_safe
+def people(request: HtmxRequest, workspace_slug: str) -> HttpResponse:
+    workspace = workspace_for(request.user, workspace_slug)
+    return _people(request, workspace)
+
+
+@require_POST
+def change_role(request: HtmxRequest, workspace_slug: str, membership_id: str) -> HttpResponse:
+    workspace = workspace_for(request.user, workspace_slug, Right.ADMINISTER)
+    membership = get_object_or_404(workspace.memberships, pk=membership_id)
+    form = RoleForm(request.POST, roles=list(Role))
+    if not form.is_valid():
+        return _people(request, workspace, problem="Choose one of the roles.", status=422)
+    try:
+        services.change_role(request.user, membership, form.cleaned_data["role"])
+    except Refused as refused:
+        return _people(request, workspace, problem=refused.sentence, status=refused.status)
+    messages.success(request, f"{membership.user} is now {form.cleaned_data['role'].label.lower()}.")
+    return redirect("workspaces:people", workspace.slug)
+
+
+@require_POST
+def remove(request: HtmxRequest, workspace_slug: str, membership_id: str) -> HttpResponse:
+    """Remove a member; oneself too, which is leaving."""
+    workspace = workspace_for(request.user, workspace_slug)
+    membership = get_object_or_404(workspace.memberships.select_related("user"), pk=membership_id)
+    try:
+        services.remove_member(request.user, membership)
+    except Refused as refused:
+        return _people(request, workspace, problem=refused.sentence, status=refused.status)
+    if membership.user_id == request.user.pk:
+        messages.success(request, f"You left {workspace.name}.")
+        return redirect("home")
+    messages.success(request, f"{membership.user} no longer has access.")
+    return redirect("workspaces:people", workspace.slug)
+
+
+def _people(
+    request: HtmxRequest, workspace: Workspace, *, problem: str = "", status: int = 200
+) -> HttpResponse:
+    memberships = workspace.memberships.select_related("user").order_by("user__name", "user__email")
+    context = {
+        "workspace": workspace,
+        "memberships": memberships,
+        "roles": services.roles_to_give(workspace.held_right),
+        "may_administer": workspace.held_right >= Right.ADMINISTER,
+        "problem": problem,
+    }
+    return render(request, "workspaces/people.html", context, status=status)
