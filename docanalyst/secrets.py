@@ -71,6 +71,8 @@ def read_secret(name: str, data_dir: Path | None = None) -> str:
         _write_once(path, MAKERS[name]())
         # Read back rather than trusted: another process may have been first.
         value = _read_privately(path)
+    except OSError as error:
+        raise SecretError(f"The secret {path} cannot be read: {error.strerror}.") from error
     if len(value) < MINIMUM_LENGTH[name]:
         raise SecretError(
             f"{path} holds less than the {MINIMUM_LENGTH[name]} characters a {name} needs; "
