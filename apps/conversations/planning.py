@@ -88,7 +88,7 @@ def plan_answer(
     )
     if not documents:
         return request.refuse("empty_selection", "No page with text is selected: tick a document, then ask.")
-    offers = [offer for offer in offers if offer.endpoint.family not in _NO_ANSWER_FAMILIES]
+    offers = _answering(offers)
     candidates = [offer for offer in offers if _is_chosen(offer.endpoint, choices.model)]
     refusal = _refuse_before_fit(request, choices, candidates)
     if refusal:
@@ -151,6 +151,8 @@ class _Request:
         return self.input_tokens <= prompt_room(endpoint)
 
     def costs(self, offer: EndpointOffer) -> tuple[Decimal | None, Decimal | None]:
+        if offer.endpoint.protocol == "quote_finder":
+            return Decimal(0), Decimal(0)
         if offer.price is None:
             return None, None
         allowance = answer_allowance(offer.endpoint)
@@ -215,6 +217,13 @@ class _Request:
             choice = PlanChoice(endpoint.family, endpoint.id, "one_pass", self.input_tokens, low, high)
             found.setdefault(endpoint.family if one_each else endpoint.id, choice)
         return tuple(found.values())
+
+
+def _answering(offers: Iterable[EndpointOffer]) -> list[EndpointOffer]:
+    """Offers that can answer; the quote finder only alone, because it stands in for no model."""
+    able = [offer for offer in offers if offer.endpoint.family not in _NO_ANSWER_FAMILIES]
+    models = [offer for offer in able if offer.endpoint.protocol != "quote_finder"]
+    return models or able
 
 
 def _is_chosen(endpoint: Endpoint, model: str) -> bool:
