@@ -7,9 +7,11 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.cache import cache
 from django.http import HttpRequest
+from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.common.limits import address_digest, client_address, give_back, seconds_until_free
@@ -60,6 +62,13 @@ class AccountAdapter(DefaultAccountAdapter):
         address = client_address(request)
         cache.set(_known_key(user.email.lower(), address), True, timeout=KNOWN_ADDRESS_SECONDS)
         security_log.info("sign_in actor=%s address=%s", user.pk, address_digest(address))
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        # From our own address, whatever host the request named.
+        user_id, _, token = key.partition("-")
+        return settings.PUBLIC_URL + reverse(
+            "account_reset_password_from_key", kwargs={"uidb36": user_id, "key": token}
+        )
 
     def add_message(self, request: HttpRequest, level: int, *args: Any, **kwargs: Any) -> None:
         """Say nothing about having signed in or out: the page that follows shows it."""

@@ -74,9 +74,9 @@ def look() -> dict[str, str]:
 def _told(name: str, check: Callable[[], str]) -> str:
     try:
         return check()
-    except Exception:
+    except Exception as error:
         # Whatever is wrong, the page names the part and the log says why.
-        logger.warning("%s is not ready", name, exc_info=True)
+        logger.warning("%s is not ready: %s", name, error)
         return "unreachable"
 
 

@@ -7,9 +7,16 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from apps.common.http import HtmxRequest, Refused
 from apps.workspaces import services
-from apps.workspaces.access import Right, workspace_for
+from apps.workspaces.access import RIGHT_OF_ROLE, Right, workspace_for
 from apps.workspaces.forms import RoleForm, WorkspaceForm
 from apps.workspaces.models import Role, Workspace
+
+RIGHTS_IN_WORDS = [
+    ("Open shared conversations, documents and citations", Right.VIEW),
+    ("Upload, ask, share and delete what is one's own", Right.CONTRIBUTE),
+    ("People, budgets, connections, usage, any document", Right.ADMINISTER),
+    ("Delete or transfer the workspace, name owners", Right.OWN),
+]
 
 
 @require_http_methods(["GET", "POST"])
@@ -79,5 +86,9 @@ def _people(
         "roles": services.roles_to_give(workspace.held_right),
         "may_administer": workspace.held_right >= Right.ADMINISTER,
         "problem": problem,
+        "all_roles": list(Role),
+        "rights": [
+            (words, [RIGHT_OF_ROLE[role] >= right for role in Role]) for words, right in RIGHTS_IN_WORDS
+        ],
     }
     return render(request, "workspaces/people.html", context, status=status)
