@@ -232,11 +232,11 @@ class LiveStack:
     def part(self, name: str) -> psutil.Process:
         """The main process of a part: web, ingest, answers, beat or redis."""
         assert self.process is not None
-        words = {"web": "uvicorn", "beat": "beat", "redis": "redis.sock"}.get(name, f"{name}@%h")
+        word = {"web": "uvicorn", "beat": "beat"}.get(name, f"{name}@%h")
         for child in psutil.Process(self.process.pid).children():
             with suppress(psutil.NoSuchProcess):
-                command = " ".join(child.cmdline())
-                if (name == "redis" and "-server" in command) or words in command.split() or words in command:
+                command = child.cmdline()
+                if word in command or (name == "redis" and command and "-server" in command[0]):
                     return child
         raise LookupError(f"no process for {name}")
 
@@ -255,20 +255,24 @@ class LiveStack:
         """SIGKILL a worker and its children at once, and wait until the supervisor has started another."""
         self._replace(name, signal.SIGKILL)
 
+    def has_part(self, name: str) -> bool:
+        """Whether a part runs now; one that died may be waiting for its next start."""
+        with suppress(LookupError):
+            return self.part(name).is_running()
+        return False
+
     def _replace(self, name: str, number: signal.Signals) -> None:
+        wait_for(lambda: self.has_part(name), seconds=20, what=f"a {name} process")
         old = self.part(name).pid
         if number == signal.SIGKILL:
             os.killpg(old, number)
         else:
             os.kill(old, number)
 
-        def replaced() -> bool:
-            try:
-                return self.part(name).pid != old
-            except LookupError:
-                return False
+        def is_replaced() -> bool:
+            return self.has_part(name) and self.part(name).pid != old
 
-        wait_for(replaced, seconds=20, what=f"another {name} process")
+        wait_for(is_replaced, seconds=20, what=f"another {name} process")
 
     def manage(self, *arguments: str, text_input: str = "") -> str:
         """Run a management command in its environment; gives standard output."""
