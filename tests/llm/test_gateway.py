@@ -1,0 +1,419 @@
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from apps.llm import gateway
+from apps.llm.errors import LLMError
+from apps.llm.gateway import stream_chat, wait_before
+from apps.llm.tokens import count_tokens, prompt_tokens
+from apps.llm.types import ChatRequest, Event, Finished, RequestSent, TextDelta, Usage, Waiting
+from tests.llm.conftest import MakeRequest
+from tests.provider_server import ProviderServer
+
+KEY = "sk-canary-0123456789"
+
+
+async def collect(request: ChatRequest, api_key: str | None = KEY) -> tuple[list[Event], LLMError | None]:
+    events: list[Event] = []
+    try:
+        async for event in stream_chat(request, api_key):
+            events.append(event)
+    except LLMError as error:
+        return events, error
+    return events, None
+
+
+def text_of(events: list[Event]) -> str:
+    return "".join(event.text for event in events if isinstance(event, TextDelta))
+
+
+async def test_an_answer_arrives_as_text_then_usage_then_finish(
+    provider_server: ProviderServer, make_request: MakeRequest
+) -> None:
+    request = make_request()
+    events, error = await collect(request)
+    assert error is None
+    assert events[0] == RequestSent(1, "test-scout")
+    assert all(isinstance(event, TextDelta) for event in events[1:-2])
+    text = text_of(events)
+    assert (
+        '<evidence>\n[[1:2]] "Either party may terminate early with 120 days’ written notice."\n</evidence>'
+        in text
+    )
+    usage, finished = events[-2:]
+    assert finished == Finished("stop")
+    sent = [count_tokens(message["content"]) for message in provider_server.messages()]
+    assert isinstance(usage, Usage)
+    assert (usage.input_tokens, usage.estimated) == (prompt_tokens(sent), False)
+
+
+async def test_the_body_is_the_request_and_carries_its_length(
+    provider_server: ProviderServer, make_request: MakeRequest
+) -> None:
+    odd = 'a "quoted" \\ line\n\u2028 日本 🦙 \x01\n\n'
+    endpoint = {"extra_body": {"provider": {"data_collection": "deny"}}}
+    await collect(make_request("# Question\n", odd, endpoint=endpoint))
+    messages = provider_server.messages()
+    assert [message["role"] for message in messages] == ["system", "user"]
+    assert messages[1]["content"] == "# Question\n" + odd
+    (seen,) = provider_server.requests()
+    assert seen["headers"]["content-length"] == str(seen["bytes"])
+    assert "transfer-encoding" not in seen["headers"]
+    assert b'"data_collection": "deny"' in provider_server.body()
+
+
+async def test_a_body_above_the_memory_limit_arrives_whole_on_every_attempt(
+    provider_server: ProviderServer, make_request: MakeRequest, short_waits: None
+) -> None:
+    provider_server.script({"status": 503, "sink": True}, {"sink": True})
+    parts = ["🦙 page of text\n" * 10_000 + "\n"] * 20
+    events, error = await collect(make_request(*parts))
+    assert error is None
+    assert sum(isinstance(event, RequestSent) for event in events) == 2
+    assert provider_server.messages()[1]["content"] == "".join(parts)
+    first, second = provider_server.requests()
+    assert first["sha256"] == second["sha256"]
+    assert first["bytes"] > 2 << 20
+
+
+async def test_a_key_goes_into_the_header_and_nowhere_else(
+    provider_server: ProviderServer, make_request: MakeRequest, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    provider_server.settings(flavour="key_rejected")
+    request = make_request()
+    _, error = await collect(request)
+    assert provider_server.requests()[0]["headers"]["authorization"] == f"Bearer {KEY}"
+    assert error is not None
+    assert error.code == "key_rejected"
+    assert KEY not in f"{error!r} {error} {vars(error)} {request!r} {caplog.text}"
+    assert "sk-…" not in f"{error!r}{error.sentence}"
+
+
+async def test_without_a_key_no_authorization_is_sent(
+    provider_server: ProviderServer, make_request: MakeRequest
+) -> None:
+    _, error = await collect(make_request(), api_key=None)
+    assert error is None
+    assert "authorization" not in provider_server.requests()[0]["headers"]
+
+
+async def test_a_missing_key_is_told_before_anything_is_sent(
+    provider_server: ProviderServer, make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOME_KEY", raising=False)
+    events, error = await collect(make_request(endpoint={"api_key_env": "SOME_KEY"}), api_key=None)
+    assert (events, error and error.code, error and error.reached_host) == ([], "no_key", False)
+    assert provider_server.requests() == []
+    monkeypatch.setenv("SOME_KEY", KEY)
+    _, error = await collect(make_request(endpoint={"api_key_env": "SOME_KEY"}), api_key=None)
+    assert error is None
+
+
+async def test_variables_meant_for_another_host_are_not_sent_along(
+    provider_server: ProviderServer, make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_ADMIN_KEY", "OPENAI_API_KEY"):
+        monkeypatch.setenv(name, f"leak-{name}")
+    await collect(make_request())
+    assert "leak-" not in str(provider_server.requests()[0]["headers"])
+
+
+REFUSALS = [
+    ("openai_too_long", "too_long"),
+    ("vllm_too_long", "too_long"),
+    ("old_vllm_too_long", "too_long"),
+    ("together_too_long", "too_long"),
+    ("llama_cpp_too_long", "too_long"),
+    ("groq_over_tier", "over_rate_tier"),
+    ("proxy_body_too_large", "body_too_large"),
+    ("key_rejected", "key_rejected"),
+    ("forbidden", "forbidden"),
+    ("openrouter_moderation", "content_filtered"),
+    ("openrouter_no_credit", "no_credit"),
+    ("fireworks_suspended", "no_credit"),
+    ("groq_model_gone", "model_gone"),
+    ("nvidia_model_gone", "model_gone"),
+    ("bad_argument", "bad_request"),
+    ("redirect", "redirected"),
+]
+
+
+@pytest.mark.parametrize(("flavour", "code"), REFUSALS)
+async def test_a_refusal_ends_the_call_at_once(
+    provider_server: ProviderServer, make_request: MakeRequest, flavour: str, code: str
+) -> None:
+    provider_server.settings(flavour=flavour)
+    events, error = await collect(make_request())
+    assert events == [RequestSent(1, "test-scout")]
+    assert error is not None
+    assert (error.code, error.retryable, error.reached_host) == (code, False, True)
+    assert error.sentence.endswith(".")
+    assert error.next_step.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "code"),
+    [
+        ({"flavour": "groq_throttled", "headers": {}}, "throttled"),
+        ({"flavour": "groq_flex_busy"}, "busy"),
+        ({"flavour": "ollama_busy"}, "busy"),
+        ({"flavour": "gateway_html"}, "busy"),
+        ({"flavour": "openrouter_timeout"}, "timeout"),
+        ({"error_after": 0}, "busy"),
+        ({"error_after": 0, "error": {"message": "engine died"}}, "stream_error"),
+        ({"cut_after": 0}, "stream_cut"),
+        ({"drop_after": 0}, "stream_cut"),
+        ({"broken_after": 0}, "stream_error"),
+        ({"finish_reason": None, "text": ""}, "stream_cut"),
+    ],
+)
+async def test_what_may_pass_is_tried_again_with_waits_that_are_told(
+    provider_server: ProviderServer,
+    make_request: MakeRequest,
+    short_waits: None,
+    behaviour: dict[str, Any],
+    code: str,
+) -> None:
+    provider_server.script(behaviour, behaviour)
+    events, error = await collect(make_request())
+    assert error is None
+    assert [event.attempt for event in events if isinstance(event, RequestSent)] == [1, 2, 3]
+    waits = [event for event in events if isinstance(event, Waiting)]
+    assert [wait.code for wait in waits] == [code, code]
+    assert all(wait.reached_host and wait.reason for wait in waits)
+    assert "120 days" in text_of(events)
+
+
+async def test_after_five_attempts_the_last_error_is_raised(
+    provider_server: ProviderServer, make_request: MakeRequest, short_waits: None
+) -> None:
+    provider_server.settings(status=503)
+    events, error = await collect(make_request())
+    assert error is not None
+    assert error.code == "busy"
+    assert len(provider_server.requests()) == 5
+    assert sum(isinstance(event, Waiting) for event in events) == 4
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "code"),
+    [
+        ({"error_after": 2}, "busy"),
+        ({"cut_after": 2}, "stream_cut"),
+        ({"drop_after": 2}, "stream_cut"),
+        ({"finish_reason": None}, "stream_cut"),
+        ({"finish_reason": "error"}, "stream_error"),
+    ],
+)
+async def test_after_the_first_text_nothing_is_tried_again(
+    provider_server: ProviderServer, make_request: MakeRequest, behaviour: dict[str, Any], code: str
+) -> None:
+    provider_server.settings(pieces=["One ", "two ", "three"], **behaviour)
+    events, error = await collect(make_request())
+    assert text_of(events).startswith("One two ")
+    assert error is not None
+    assert error.code == code
+    assert len(provider_server.requests()) == 1
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "code"),
+    [
+        ({"text": ""}, "empty_answer"),
+        ({"text": " \n"}, "empty_answer"),
+        ({"text": "", "finish_reason": "content_filter"}, "content_filtered"),
+        ({"html": True}, "not_an_api"),
+        ({"text": "word " * 20_000}, "too_much_output"),
+    ],
+)
+async def test_what_is_no_answer_is_said_and_not_repeated(
+    provider_server: ProviderServer, make_request: MakeRequest, behaviour: dict[str, Any], code: str
+) -> None:
+    provider_server.settings(**behaviour)
+    _, error = await collect(make_request())
+    assert error is not None
+    assert error.code == code
+    assert len(provider_server.requests()) == 1
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter"])
+async def test_a_cut_or_filtered_answer_keeps_its_text(
+    provider_server: ProviderServer, make_request: MakeRequest, reason: str
+) -> None:
+    provider_server.settings(text="Half an answer", finish_reason=reason)
+    events, error = await collect(make_request())
+    assert error is None
+    assert text_of(events) == "Half an answer"
+    assert events[-1] == Finished(reason)  # type: ignore[arg-type]
+
+
+async def test_missing_usage_is_estimated_and_marked(
+    provider_server: ProviderServer, make_request: MakeRequest
+) -> None:
+    provider_server.settings(text="Half an answer", usage=False)
+    events, _ = await collect(make_request(input_tokens=1234))
+    assert Usage(1234, 0, count_tokens("Half an answer"), estimated=True) in events
+
+
+async def test_cached_tokens_and_the_host_s_own_cost_are_taken(
+    provider_server: ProviderServer, make_request: MakeRequest
+) -> None:
+    usage = {
+        "prompt_tokens": 90,
+        "completion_tokens": 7,
+        "prompt_tokens_details": {"cached_tokens": 64},
+        "cost": 0.00012,
+    }
+    provider_server.settings(usage=usage)
+    events, _ = await collect(make_request())
+    assert Usage(90, 64, 7, estimated=False, cost_usd=Decimal("0.00012")) in events
+
+
+async def test_a_wait_named_by_the_host_is_kept(
+    provider_server: ProviderServer, make_request: MakeRequest
+) -> None:
+    provider_server.script({"status": 429, "headers": {"retry-after-ms": "300"}})
+    events, error = await collect(make_request())
+    assert error is None
+    (wait,) = [event for event in events if isinstance(event, Waiting)]
+    assert 0.3 <= wait.seconds <= 0.33
+    first, second = provider_server.requests()
+    assert second["started_at"] - first["started_at"] >= 0.3
+
+
+async def test_too_long_a_wait_named_by_the_host_ends_the_call_with_the_time(
+    provider_server: ProviderServer, make_request: MakeRequest
+) -> None:
+    provider_server.settings(status=429, headers={"retry-after": "900"})
+    _, error = await collect(make_request())
+    assert error is not None
+    assert "15 minutes" in error.sentence
+    assert error.retry_after_seconds == 900
+    assert len(provider_server.requests()) == 1
+
+
+def test_waits_double_up_to_a_minute_and_vary_by_a_tenth() -> None:
+    for attempt, seconds in [(1, 1), (2, 2), (3, 4), (4, 8), (9, 60)]:
+        for _ in range(50):
+            wait = wait_before(attempt, None)
+            assert wait is not None
+            assert 0.9 * seconds <= wait <= 1.1 * seconds
+    assert wait_before(1, 121) is None
+
+
+async def test_a_host_that_cannot_be_reached_was_not_reached(
+    make_request: MakeRequest, short_waits: None
+) -> None:
+    events, error = await collect(make_request(endpoint={"base_url": "http://127.0.0.1:9/v1"}))
+    assert error is not None
+    assert (error.code, error.reached_host) == ("connection", False)
+    assert all(not event.reached_host for event in events if isinstance(event, Waiting))
+
+
+@pytest.mark.parametrize(
+    ("limits", "behaviour", "code"),
+    [
+        ({"first_token": 0.2, "first_token_seconds_per_100k": 1}, {"stall_after": 0}, "timeout"),
+        ({"first_token": 0.2}, {"delay_seconds": 5, "comments_every": 0.05}, "timeout"),
+        ({"gap": 0.2}, {"stall_after": 1}, "stream_stalled"),
+        ({"gap": 0.2}, {"stall_after": 1, "comments_every": 0.05}, "stream_stalled"),
+        (
+            {"call": 0.3, "gap": 5},
+            {"text": "word " * 200, "split": 5, "tokens_per_second": 20},
+            "call_too_long",
+        ),
+    ],
+)
+async def test_a_silent_host_is_left_in_time_whatever_comments_it_sends(
+    provider_server: ProviderServer,
+    make_request: MakeRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    set_deadlines: Callable[..., None],
+    limits: dict[str, float],
+    behaviour: dict[str, Any],
+    code: str,
+) -> None:
+    monkeypatch.setattr(gateway, "MOST_ATTEMPTS", 1)
+    set_deadlines(**limits)
+    provider_server.settings(**behaviour)
+    async with asyncio.timeout(3):
+        _, error = await collect(make_request())
+    assert error is not None
+    assert (error.code, error.reached_host) == (code, True)
+    assert provider_server.wait_for(lambda request: request["disconnected_at"])
+
+
+async def test_a_long_prompt_gives_the_host_longer(
+    provider_server: ProviderServer, make_request: MakeRequest, set_deadlines: Callable[..., None]
+) -> None:
+    set_deadlines(first_token=0.2)
+    provider_server.settings(delay_seconds=0.6)
+    _, error = await collect(make_request(input_tokens=100_000))
+    assert error is None
+
+
+@pytest.mark.parametrize("moment", ["before the first text", "in the middle"])
+async def test_closing_the_iterator_closes_the_provider_s_connection(
+    provider_server: ProviderServer, make_request: MakeRequest, moment: str
+) -> None:
+    provider_server.settings(text="word " * 1000, split=5, tokens_per_second=50)
+    async with aclosing(stream_chat(make_request(), KEY)) as events:
+        async for event in events:
+            if moment == "before the first text" or isinstance(event, TextDelta):
+                break
+    if moment == "in the middle":
+        provider_server.wait_for(lambda request: request["disconnected_at"], seconds=1)
+    else:
+        assert provider_server.requests() == []
+
+
+async def test_cancelling_the_task_closes_the_provider_s_connection(
+    provider_server: ProviderServer, make_request: MakeRequest
+) -> None:
+    provider_server.settings(stall_after=0)
+    task = asyncio.create_task(collect(make_request()))
+    await asyncio.to_thread(provider_server.wait_for, lambda request: request["received_at"])
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.to_thread(provider_server.wait_for, lambda request: request["disconnected_at"], seconds=1)
+
+
+async def test_cancelling_while_waiting_ends_the_wait(
+    provider_server: ProviderServer, make_request: MakeRequest
+) -> None:
+    provider_server.settings(status=429, headers={"retry-after": "60"})
+
+    async def until_waiting(events: AsyncIterator[Event]) -> None:
+        async for event in events:
+            if isinstance(event, Waiting):
+                return
+
+    async with asyncio.timeout(3), aclosing(stream_chat(make_request(), KEY)) as events:
+        await until_waiting(events)
+
+
+async def test_a_body_larger_than_the_host_accepts_never_leaves(
+    provider_server: ProviderServer, make_request: MakeRequest
+) -> None:
+    _, error = await collect(make_request(endpoint={"max_body_bytes": 100}))
+    assert error is not None
+    assert (error.code, error.reached_host) == ("body_too_large", False)
+    assert provider_server.requests() == []
+
+
+async def test_deltas_arrive_as_the_host_writes_them(
+    provider_server: ProviderServer, make_request: MakeRequest
+) -> None:
+    provider_server.settings(pieces=["a", "b", "c", "d"], tokens_per_second=10)
+    loop = asyncio.get_running_loop()
+    times = [loop.time() async for event in stream_chat(make_request(), KEY) if isinstance(event, TextDelta)]
+    assert len(times) == 4
+    assert all(later - earlier > 0.05 for earlier, later in pairwise(times))
