@@ -78,7 +78,7 @@ def check_kind(filename: str, head: bytes) -> Kind:
         raise IngestionError("kind_not_accepted")
     if not head:
         raise IngestionError("empty_file")
-    if kind.signature not in head[: kind.within_bytes + len(kind.signature) - 1]:
+    if kind.signature not in head[: kind.within_bytes]:
         raise IngestionError(kind.mismatch_code)
     return kind
 

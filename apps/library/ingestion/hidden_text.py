@@ -24,6 +24,8 @@ _FILLED, _STROKED = 16, 32  # FZ_STEXT_FILLED, FZ_STEXT_STROKED
 _NEAR_WHITE = 0xE6
 _SMALLEST_POINTS = 1.5
 _LEAST_CONTRAST = 24
+# Text recognition leaves a stray character on blank paper now and then.
+_LEAST_CHARACTERS = 8
 # Enough spans to tell a hidden text layer; a scan's layer has thousands, all alike.
 _MOST_SPANS = 60
 
@@ -38,22 +40,24 @@ def has_hidden_text(page: Any, blocks: Sequence[Block]) -> bool:
     if not suspects:
         return False
     picture = page.get_pixmap(dpi=72, colorspace=pymupdf.csGRAY, alpha=False)
-    return any(not _has_contrast(picture, box) for box in suspects)
+    unseen = sum(characters for box, characters in suspects if not _has_contrast(picture, box))
+    return unseen >= _LEAST_CHARACTERS
 
 
-def _suspects(page: Any) -> list[Any]:
-    found = []
+def _suspects(page: Any) -> list[tuple[Any, int]]:
+    found: list[tuple[Any, int]] = []
     flags = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP
     for block in page.get_text("dict", flags=flags)["blocks"]:
         for line in block.get("lines", ()):
             for span in line["spans"]:
-                if not span["text"].strip():
+                characters = len(span["text"].strip())
+                if not characters:
                     continue
                 color = span["color"]
                 is_drawn = span["char_flags"] & (_FILLED | _STROKED) and span["alpha"]
                 is_white = min(color >> 16, color >> 8 & 255, color & 255) >= _NEAR_WHITE
                 if not is_drawn or is_white:
-                    found.append(pymupdf.Rect(span["bbox"]) * page.rotation_matrix)
+                    found.append((pymupdf.Rect(span["bbox"]) * page.rotation_matrix, characters))
                     if len(found) >= _MOST_SPANS:
                         return found
     return found

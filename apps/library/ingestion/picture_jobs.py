@@ -12,9 +12,9 @@ from PIL import Image, WebPImagePlugin
 from apps.library.ingestion.clean_text import clean_text
 from apps.library.ingestion.guards import MAX_PIXELS, IngestionError
 from apps.library.ingestion.jobs import job
+from apps.library.ingestion.layout import words_in_order
 from apps.library.ingestion.pymupdf_lean import pymupdf
-from apps.library.ingestion.readers.pdf import TEXT_FLAGS, open_pdf
-from apps.library.ingestion.reading_order import Block, in_reading_order
+from apps.library.ingestion.readers.pdf import open_pdf
 
 # Saving looks plugins up by importing them, which a child cannot do any more.
 Image.preinit()
@@ -54,27 +54,16 @@ def _words(data: memoryview, args: dict[str, Any]) -> Iterator[dict[str, Any]]:
             "number": number,
             "width": page.rect.width,
             "height": page.rect.height,
-            "words": _words_in_order(page),
+            "words": _placed_words(page),
         }
 
 
-def _words_in_order(page: Any) -> list[list[float | str | int]]:
-    """Words block by block in the order of the stored text, places as fractions of the page as shown."""
-    text_page = page.get_textpage(flags=TEXT_FLAGS)
-    turn, width, height = page.rotation_matrix, page.rect.width or 1, page.rect.height or 1
-    by_block: dict[int, list[tuple[Any, str, int]]] = {}
-    for x0, y0, x1, y1, text, block, line, _ in page.get_text("words", textpage=text_page):
-        if text := clean_text(text):
-            by_block.setdefault(block, []).append((pymupdf.Rect(x0, y0, x1, y1) * turn, text, line))
-    numbers: dict[Block, list[int]] = {}
-    for x0, y0, x1, y1, text, number, _ in page.get_text("blocks", textpage=text_page):
-        if number in by_block:
-            box = pymupdf.Rect(x0, y0, x1, y1) * turn
-            numbers.setdefault(Block(box.x0, box.y0, box.x1, box.y1, text), []).append(number)
-    in_order = in_reading_order([block for block, same in numbers.items() for _ in same])
+def _placed_words(page: Any) -> list[list[float | str | int]]:
+    """Words in the order of the stored text, places as fractions of the page as shown."""
+    width, height = page.rect.width or 1, page.rect.height or 1
     words: list[list[float | str | int]] = []
-    for position, block in enumerate(in_order):
-        for box, text, line in by_block[numbers[block].pop(0)]:
+    for box, text, block, line in words_in_order(page):
+        if text := clean_text(text):
             places = (box.x0 / width, box.y0 / height, box.x1 / width, box.y1 / height)
-            words.append([*(round(min(1.0, max(0.0, place)), 5) for place in places), text, position, line])
+            words.append([*(round(min(1.0, max(0.0, place)), 5) for place in places), text, block, line])
     return words

@@ -16,18 +16,22 @@ _GUTTER = 7.0
 # Blocks of a band may overlap by this much: descenders reach into the next line.
 _OVERLAP = 2.0
 # A column of prose holds lines of at least this many characters; cells of a table are shorter.
-_PROSE_CHARACTERS = 25
+PROSE_CHARACTERS = 25
 _RIGHT_TO_LEFT = range(0x0590, 0x0900)
 
 
 class Block(NamedTuple):
-    """A run of text with its box, in points of the page as shown, origin top left."""
+    """A run of text with its box, in points of the page as shown, origin top left.
+
+    place: number of the block and of the line in the file's own order, line -1 for a whole block.
+    """
 
     x0: float
     y0: float
     x1: float
     y1: float
     text: str
+    place: tuple[int, int] = (0, -1)
 
 
 def in_reading_order(blocks: Sequence[Block]) -> list[Block]:
@@ -52,31 +56,39 @@ def _order(blocks: list[Block], right_to_left: bool, depth: int) -> list[Block]:
     if len(blocks) < 2 or depth > 20:
         return sorted(blocks, key=lambda block: (round(block.y0), block.x0))
     columns = _columns(blocks)
-    if len(columns) > 1 and _are_prose(columns):
-        if right_to_left:
-            columns.reverse()
-        return [block for column in columns for block in _order(column, right_to_left, depth + 1)]
-    bands = _bands(blocks)
-    if len(bands) > 1:
-        ordered: list[Block] = []
-        for region in _regions(bands):
-            ordered += _order(region, right_to_left, depth + 1)
-        return ordered
+    if right_to_left:
+        columns.reverse()
+    # With a stray piece in the gutter or a margin, bands are tried first: it may stand above or below.
+    if len(columns) > 1 and all(map(_is_prose, columns)):
+        return _one_by_one(columns, right_to_left, depth)
+    regions = _regions(_bands(blocks))
+    if len(regions) > 1:
+        return _one_by_one(regions, right_to_left, depth)
+    if _are_prose(columns):
+        return _one_by_one(columns, right_to_left, depth)
     # One row: side by side, or boxes that overlap for good.
     sign = -1 if right_to_left else 1
     return sorted(blocks, key=lambda block: (sign * block.x0, block.y0))
 
 
+def _one_by_one(parts: list[list[Block]], right_to_left: bool, depth: int) -> list[Block]:
+    return [block for part in parts for block in _order(part, right_to_left, depth + 1)]
+
+
 def _regions(bands: list[list[Block]]) -> list[list[Block]]:
-    """Neighbouring bands joined while they have a gutter in common."""
+    """Neighbouring bands joined while they have their gutters in common."""
     regions: list[list[Block]] = []
+    gutters = 0
     for band in bands:
         if regions:
             columns = _columns(regions[-1] + band)
-            if len(columns) > 1 and _are_prose(columns):
+            if _are_prose(columns) and gutters in (0, len(columns) - 1):
                 regions[-1] += band
+                gutters = len(columns) - 1
                 continue
         regions.append(list(band))
+        columns = _columns(band)
+        gutters = len(columns) - 1 if _are_prose(columns) else 0
     return regions
 
 
@@ -91,14 +103,15 @@ def _columns(blocks: list[Block]) -> list[list[Block]]:
     return columns
 
 
+def _is_prose(column: list[Block]) -> bool:
+    lines = sum(block.text.count("\n") or 1 for block in column)
+    return sum(len(block.text) for block in column) >= PROSE_CHARACTERS * lines
+
+
 def _are_prose(columns: list[list[Block]]) -> bool:
-    """At least two columns of running text; otherwise the gutter is that of a table, read row by row."""
-    prose = 0
-    for column in columns:
-        lines = sum(block.text.count("\n") or 1 for block in column)
-        characters = sum(len(block.text) for block in column)
-        prose += characters >= _PROSE_CHARACTERS * lines
-    return prose >= 2
+    """Two columns of running text or more, and most of them; else the gutter is a table's, read row by row."""
+    prose = sum(map(_is_prose, columns))
+    return prose >= 2 and prose * 2 >= len(columns)
 
 
 def _bands(blocks: list[Block]) -> list[list[Block]]:

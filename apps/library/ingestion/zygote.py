@@ -174,6 +174,7 @@ class _Zygote:
             seccomp.die_with_parent(signal.SIGKILL)
             output = os.fdopen(_keep_only(input_fd, output_fd), "wb", buffering=64 * 1024)
             memory = _map_input(4)
+            os.close(4)
             _lower_limits(Limits(**request["limits"]))
             seccomp.deny_system_calls()
             try:

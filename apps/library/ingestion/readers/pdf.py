@@ -12,29 +12,20 @@ from apps.library.ingestion.clean_text import clean_text, one_line, page_text
 from apps.library.ingestion.guards import MAX_CHARACTERS, MAX_PAGES, IngestionError
 from apps.library.ingestion.hidden_text import has_hidden_text
 from apps.library.ingestion.jobs import job
+from apps.library.ingestion.layout import join, read_layout
 from apps.library.ingestion.page_labels import page_labels
 from apps.library.ingestion.pymupdf_lean import pymupdf
 from apps.library.ingestion.readers.base import DocumentInfo, OutlineEntry, PageState, PageText, ReadOptions
-from apps.library.ingestion.reading_order import Block, in_reading_order
 from apps.llm.tokens import count_tokens
-
-# Without TEXT_PRESERVE_LIGATURES: models quote “fi”, not “ﬁ”. Images only lend their boxes, none is decoded.
-TEXT_FLAGS = (
-    pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP | pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE
-)
-_BLOCK_FLAGS = TEXT_FLAGS | pymupdf.TEXT_PRESERVE_IMAGES
-_IMAGE_BLOCK = 1
 
 # A scan with a stamp or a header laid over it has a few words; a page of prose has hundreds of characters.
 _SCAN_PICTURE_SHARE = 0.5
 _SCAN_CHARACTERS = 120
-# A gap larger than this between blocks, in points, is a new paragraph.
-_PARAGRAPH_GAP = 4.0
-
 _MAX_OUTLINE = 5_000
 _MAX_ATTACHMENTS = 1_000
 _MAX_TITLE = 500
 _EMPTY_FIELDS = {"", "Off", "None"}
+_REFERENCE = re.compile(r"(\d+) \d+ R")
 _WHITE_SPACE = re.compile(r"\s+")
 
 
@@ -63,13 +54,15 @@ class PdfReader:
     def describe(self, data: memoryview, options: ReadOptions) -> DocumentInfo:
         document = open_pdf(data, options.password)
         pages = document.page_count
-        declared = _declared_pages(document)
         if pages == 0:
             raise IngestionError("no_pages")
-        if declared > pages:
-            raise IngestionError("fewer_pages", found=pages, declared=declared)
         if pages > MAX_PAGES:
             raise IngestionError("too_many_pages", pages=pages, limit=MAX_PAGES)
+        # MuPDF goes by the count that the tree states: below the truth it would hide pages. Above the truth,
+        # the pages that are not there come out as unreadable, each by itself.
+        in_tree = _pages_in_tree(document, MAX_PAGES)
+        if in_tree > pages:
+            raise IngestionError("fewer_pages", found=pages, declared=in_tree)
         metadata = document.metadata or {}
         return DocumentInfo(
             pages=pages,
@@ -93,16 +86,28 @@ class PdfReader:
             yield page
 
 
-def _declared_pages(document: Any) -> int:
-    """The count that the page tree states, 0 when it states none."""
+def _pages_in_tree(document: Any, limit: int) -> int:
+    """Leaves of the page tree, counted up to limit; 0 where there is no tree to walk."""
     try:
-        kind, reference = document.xref_get_key(document.pdf_catalog(), "Pages")
-        if kind != "xref":
-            return 0
-        kind, count = document.xref_get_key(int(reference.split()[0]), "Count")
-        return int(count) if kind == "int" else 0
+        kind, root = document.xref_get_key(document.pdf_catalog(), "Pages")
+        waiting = [int(root.split()[0])] if kind == "xref" else []
+        seen: set[int] = set()
+        leaves = 0
+        while waiting and leaves <= limit:
+            node = waiting.pop()
+            if node in seen:
+                continue
+            seen.add(node)
+            kind, kids = document.xref_get_key(node, "Kids")
+            if kind == "xref":
+                kids = document.xref_object(int(kids.split()[0]))
+            if kind in ("array", "xref"):
+                waiting += [int(kid) for kid in _REFERENCE.findall(kids)]
+            else:
+                leaves += 1
     except (RuntimeError, ValueError):
         return 0
+    return leaves
 
 
 def _labels(document: Any) -> tuple[str, ...]:
@@ -146,19 +151,10 @@ def _read_page(document: Any, number: int, label: str) -> PageText:
 
 
 def _page_text(page: Any, number: int, label: str) -> PageText:
-    turn = page.rotation_matrix if page.rotation else None
-    blocks: list[Block] = []
-    picture_area = 0.0
-    for x0, y0, x1, y1, text, _, kind in page.get_text("blocks", flags=_BLOCK_FLAGS):
-        if turn is not None:
-            x0, y0, x1, y1 = pymupdf.Rect(x0, y0, x1, y1) * turn
-        if kind == _IMAGE_BLOCK:
-            picture_area += _area_inside(x0, y0, x1, y1, page.rect)
-        elif text.strip():
-            blocks.append(Block(x0, y0, x1, y1, text))
-    body = _join(in_reading_order(blocks))
+    layout = read_layout(page)
+    body = join(layout.blocks)
     flags = []
-    if blocks and has_hidden_text(page, blocks):
+    if layout.blocks and has_hidden_text(page, layout.blocks):
         flags.append("hidden_text")
     extras = []
     if notes := _annotations(page, body):
@@ -168,7 +164,7 @@ def _page_text(page: Any, number: int, label: str) -> PageText:
         flags.append("form_values")
         extras += values
     text = page_text("\n\n".join(part for part in (body, "\n".join(extras)) if part))
-    state, reason = _state(page, body, bool(text), picture_area)
+    state, reason = _state(page, body, bool(text), layout.picture_area)
     if state == "read" and not text:
         flags.append("blank")
     return PageText(
@@ -186,26 +182,9 @@ def _page_text(page: Any, number: int, label: str) -> PageText:
     )
 
 
-def _area_inside(x0: float, y0: float, x1: float, y1: float, frame: Any) -> float:
-    width = min(x1, frame.x1) - max(x0, frame.x0)
-    height = min(y1, frame.y1) - max(y0, frame.y0)
-    return width * height if width > 0 and height > 0 else 0.0
-
-
-def _join(blocks: list[Block]) -> str:
-    parts: list[str] = []
-    below = 0.0
-    for block in blocks:
-        if parts and block.y0 - below > _PARAGRAPH_GAP:
-            parts.append("\n")
-        parts.append(block.text if block.text.endswith("\n") else block.text + "\n")
-        below = block.y1
-    return "".join(parts)
-
-
 def _state(page: Any, body: str, has_text: bool, picture_area: float) -> tuple[PageState, str]:
     page_area = page.rect.width * page.rect.height
-    share = min(1.0, picture_area / page_area) if page_area else 0.0
+    share = picture_area / page_area if page_area else 0.0
     characters = (
         sum(character.isalnum() for character in body) if len(body) < 10 * _SCAN_CHARACTERS else len(body)
     )
