@@ -8,7 +8,6 @@ pool knows no time limits and no termination, so deadlines and shutdown are ours
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import logging
 import threading
 from collections.abc import Callable, Coroutine
@@ -33,7 +32,7 @@ ROW_THREADS = 8
 class AnswerLoop:
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
-        self.running: set[concurrent.futures.Future[Any]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self.is_closing = False
         self._rows = ThreadPoolExecutor(ROW_THREADS, thread_name_prefix="rows")
         self._redis: Any = None
@@ -52,22 +51,25 @@ class AnswerLoop:
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run in the loop and wait. Called from a task's thread; raises what the coroutine raises."""
-        future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
-        self.running.add(future)
+        return asyncio.run_coroutine_threadsafe(self._registered(coroutine), self.loop).result()
+
+    async def _registered(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
         try:
-            return future.result()
+            return await coroutine
         finally:
-            self.running.discard(future)
+            self._tasks.discard(task)
 
     async def in_rows_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run blocking work, such as queries, beside the loop."""
         return await self.loop.run_in_executor(self._rows, _closing, partial(function, *args, **kwargs))
 
     def cancel_all(self) -> None:
-        """End every answer now; each writes its own outcome while it is cancelled."""
+        """End every answer now. Tasks go on waiting until their answers have written their outcome."""
         self.is_closing = True
-        for future in list(self.running):
-            future.cancel()
+        self.loop.call_soon_threadsafe(lambda: [task.cancel() for task in self._tasks])
 
 
 def _closing(function: Callable[[], T]) -> T:

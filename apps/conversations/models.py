@@ -53,7 +53,7 @@ class Question(Row):
     model_choice = models.CharField(max_length=80, default="auto")
     reading_choice = models.CharField(max_length=10, default="auto")
     selection = models.JSONField(default=dict)
-    idempotency_key = models.CharField(max_length=80, null=True)
+    idempotency_key = models.CharField(max_length=80, null=True)  # noqa: DJ001 (null: keyless ones differ)
 
     class Meta:
         ordering = ["created_at", "id"]

@@ -1,0 +1,147 @@
+"""What was sent, what was not and why, page by page. “Sent and counted”, never “understood”."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from apps.conversations.models import Answer, ReadingPass
+from apps.library.models import Page
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One page of the strip. state: cited, sent, or left_out; reason: why it was left out."""
+
+    number: int
+    label: str
+    state: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class CoveredDocument:
+    ordinal: int
+    document_id: str
+    name: str
+    cells: list[Cell] = field(default_factory=list)
+    reason: str = ""
+    """Why no page of it was sent, for a document that was not ready."""
+
+    @property
+    def sent(self) -> int:
+        return sum(cell.state != "left_out" for cell in self.cells)
+
+    @property
+    def cited(self) -> int:
+        return sum(cell.state == "cited" for cell in self.cells)
+
+    @property
+    def left_out(self) -> int:
+        return len(self.cells) - self.sent
+
+
+@dataclass(frozen=True)
+class Coverage:
+    pages_selected: int
+    pages_sent: int
+    not_sent: list[dict[str, Any]]
+    passes: list[ReadingPass]
+    documents: list[CoveredDocument]
+
+    @property
+    def pages_cited(self) -> int:
+        return sum(document.cited for document in self.documents)
+
+    def to_json(self) -> dict[str, Any]:
+        """As `GET /answers/{id}/coverage` gives it; money as strings."""
+        return {
+            "pages_selected": self.pages_selected,
+            "pages_sent": self.pages_sent,
+            "not_sent": self.not_sent,
+            "passes": [pass_json(reading_pass) for reading_pass in self.passes],
+        }
+
+
+def pass_json(reading_pass: ReadingPass) -> dict[str, Any]:
+    cost = reading_pass.cost_usd
+    return {
+        "number": reading_pass.number,
+        "kind": reading_pass.kind,
+        "endpoint": reading_pass.endpoint_id,
+        "model_id": reading_pass.model_id,
+        "pages": reading_pass.pages,
+        "tokens_counted": reading_pass.tokens_counted,
+        "tokens_reported": reading_pass.tokens_reported,
+        "cached_tokens": reading_pass.cached_tokens,
+        "output_tokens": reading_pass.output_tokens,
+        "cost_usd": None if cost is None else str(cost),
+        "status": reading_pass.status,
+        "finish_reason": reading_pass.finish_reason,
+        "attempts": reading_pass.attempts,
+    }
+
+
+def coverage_counts(answer: Answer) -> tuple[int, int]:
+    """(pages selected, pages sent). No query."""
+    sent = sum(last - first + 1 for entry in answer.manifest for first, last in entry["ranges"])
+    left_out = sum(item["last"] - item["first"] + 1 for item in answer.not_sent if item["first"])
+    return sent + left_out, sent
+
+
+def coverage(answer: Answer, *, with_cells: bool = False) -> Coverage:
+    """An answer's sheet from its own manifest, whatever became of the corpus.
+
+    with_cells: also every page for the strip, with labels as far as the pages still exist (one query more).
+    """
+    selected, sent = coverage_counts(answer)
+    return Coverage(
+        pages_selected=selected,
+        pages_sent=sent,
+        not_sent=answer.not_sent,
+        passes=list(answer.passes.all()),
+        documents=_documents(answer) if with_cells else [],
+    )
+
+
+def _documents(answer: Answer) -> list[CoveredDocument]:
+    labels = {
+        (str(revision_id), number): label
+        for revision_id, number, label in Page.objects.filter(
+            revision_id__in=[entry["revision_id"] for entry in answer.manifest]
+        ).values_list("revision_id", "number", "label")
+    }
+    revisions = {entry["ordinal"]: entry["revision_id"] for entry in answer.manifest}
+    cited = {
+        (mention.ordinal, number)
+        for mention in answer.mentions.all()
+        for number in range(mention.first, mention.last + 1)
+    }
+    documents = {
+        entry["ordinal"]: CoveredDocument(entry["ordinal"], entry["document_id"], entry["name"])
+        for entry in answer.manifest
+    }
+
+    def cell(ordinal: int, number: int, state: str, reason: str = "") -> Cell:
+        label = labels.get((revisions.get(ordinal), number), str(number))
+        return Cell(number, label, state, reason)
+
+    for entry in answer.manifest:
+        ordinal = entry["ordinal"]
+        for first, last in entry["ranges"]:
+            for number in range(first, last + 1):
+                state = "cited" if (ordinal, number) in cited else "sent"
+                documents[ordinal].cells.append(cell(ordinal, number, state))
+    for item in answer.not_sent:
+        ordinal = item["ordinal"]
+        if item["first"] is None:
+            documents[ordinal] = CoveredDocument(ordinal, "", item["name"], reason=item["reason"])
+            continue
+        document = documents.setdefault(ordinal, CoveredDocument(ordinal, "", item["name"]))
+        document.cells.extend(
+            cell(ordinal, number, "left_out", item["reason"])
+            for number in range(item["first"], item["last"] + 1)
+        )
+    for document in documents.values():
+        document.cells.sort(key=lambda one: one.number)
+    return [documents[ordinal] for ordinal in sorted(documents)]

@@ -1,0 +1,146 @@
+"""Evidence lines against the stored pages: verdict, place on the page picture or lines of the file, row."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from apps.conversations.citations import EvidenceLine, PageKey, SentPages, canonical_marker
+from apps.conversations.folding import fold_plain
+from apps.conversations.models import Answer, Evidence, Verdict
+from apps.conversations.services import sent_pages
+from apps.conversations.verification import Verification, line_range, verify_quote
+from apps.library.ingestion.guards import IngestionError
+from apps.library.ingestion.pictures import PageWords, find_boxes
+from apps.library.ingestion.sandbox import ChildDied, ChildFailed
+from apps.library.models import Document, Page, Revision
+from apps.library.pictures import page_words
+
+log = logging.getLogger(__name__)
+
+MOST_EVIDENCE = 500
+"""Lines of one answer that are checked and kept; a model that writes more is not quoting any more."""
+
+
+class ManifestPages:
+    """The pages of a manifest, read from the database as they are needed (`verification.PageTexts`).
+
+    Folds for the search over all pages are made once per answer, document by document.
+    """
+
+    def __init__(self, manifest: list[dict[str, Any]]) -> None:
+        self.documents = {entry["ordinal"]: entry for entry in manifest}
+        self.sent: SentPages = sent_pages(manifest)
+        self._texts: dict[PageKey, str] = {}
+        self._folds: dict[int, list[tuple[int, str]]] = {}
+
+    def text(self, key: PageKey) -> str | None:
+        if key not in self.sent:
+            return None
+        if key not in self._texts:
+            ordinal, number = key
+            revision_id = self.documents[ordinal]["revision_id"]
+            text = (
+                Page.objects.filter(revision_id=revision_id, number=number)
+                .values_list("text", flat=True)
+                .first()
+            )
+            if text is None:
+                # Deleted while the answer was written.
+                return None
+            self._texts[key] = text
+        return self._texts[key]
+
+    def keys(self) -> Iterator[PageKey]:
+        for ordinal, entry in self.documents.items():
+            for first, last in entry["ranges"]:
+                yield from ((ordinal, number) for number in range(first, last + 1))
+
+    def search(self, folded: str) -> Iterator[PageKey]:
+        for ordinal, entry in self.documents.items():
+            if ordinal not in self._folds:
+                rows = Page.objects.filter(revision_id=entry["revision_id"]).values_list("number", "text")
+                self._folds[ordinal] = [
+                    (number, fold_plain(text))
+                    for number, text in rows.iterator(chunk_size=500)
+                    if (ordinal, number) in self.sent
+                ]
+            yield from ((ordinal, number) for number, fold in self._folds[ordinal] if folded in fold)
+
+    def label(self, key: PageKey) -> str:
+        """The page's printed label, or its number while it has none."""
+        ordinal, number = key
+        label = (
+            Page.objects.filter(revision_id=self.documents[ordinal]["revision_id"], number=number)
+            .values_list("label", flat=True)
+            .first()
+        )
+        return label or str(number)
+
+
+class EvidenceChecker:
+    """Checks an answer's evidence line by line and keeps what it found as rows. Blocking: queries, a child."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.pages = ManifestPages(answer.manifest)
+        self._words: dict[PageKey, PageWords | None] = {}
+
+    def check(self, line: EvidenceLine, position: int) -> Evidence:
+        """Verify one line and store its row. position: 0-based among the answer's evidence."""
+        key = None if line.ordinal is None or line.page is None else (line.ordinal, line.page)
+        found = verify_quote(line.quote, key, self.pages, last=line.last)
+        row = Evidence(
+            answer=self.answer,
+            position=position,
+            marker=canonical_marker(*found.page_key) if found.page_key else line.marker_text[:200],
+            marker_given=line.marker_text[:200],
+            quote=line.quote,
+            why=line.why[:500],
+            verdict=Verdict(found.verdict),
+            differences=[difference.to_json() for difference in found.differences],
+        )
+        if found.page_key is not None:
+            self._place(row, found.page_key, found)
+        row.save()
+        return row
+
+    def _place(self, row: Evidence, key: PageKey, found: Verification) -> None:
+        ordinal, number = key
+        entry = self.pages.documents[ordinal]
+        row.ordinal, row.page_number = ordinal, number
+        row.document_id, row.revision_id = entry["document_id"], entry["revision_id"]
+        row.label = self.pages.label(key)
+        text = self.pages.text(key)
+        if text is None or found.start is None or found.end is None:
+            return
+        if entry["kind"] == Document.Kind.PDF:
+            words = self._words_of(key)
+            if words is not None:
+                row.boxes = [
+                    list(box) for box in find_boxes(words.words, text[found.start : found.end]) or []
+                ]
+        else:
+            row.lines = list(line_range(text, found.start, found.end))
+
+    def _words_of(self, key: PageKey) -> PageWords | None:
+        """Words of a page with their places; None when they cannot be had, which costs only the boxes."""
+        if key not in self._words:
+            ordinal, number = key
+            try:
+                revision = Revision.objects.get(pk=self.pages.documents[ordinal]["revision_id"])
+                self._words[key] = page_words(revision, [number]).get(number)
+            except (Revision.DoesNotExist, OSError, IngestionError, ChildDied, ChildFailed) as error:
+                log.warning("no places on page %s:%s of %s: %s", ordinal, number, self.answer.pk, error)
+                self._words[key] = None
+        return self._words[key]
+
+
+def evidence_of(rows: Iterable[Evidence], ordinal: int, first: int, last: int) -> list[Evidence]:
+    """The evidence for a range of pages of one document."""
+    return [
+        row
+        for row in rows
+        if row.ordinal == ordinal and row.page_number is not None and first <= row.page_number <= last
+    ]

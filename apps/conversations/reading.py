@@ -1,0 +1,420 @@
+"""One answer on a worker: claim, call the model, write what comes to the stream and the row, end.
+
+Everything here runs in the loop of the process (loop.py); queries, verification and page places go to its rows
+threads. Three coroutines per answer: one reads the model, one joins what came into events every 30 ms, one
+keeps the row (text, claim) every second and looks whether somebody pressed Stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from contextlib import aclosing
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from apps.connections.services import api_key_for, mark_unhealthy
+from apps.conversations.answer_view import AnswerChips, evidence_html
+from apps.conversations.citations import AnswerParser, EvidenceLine, MarkerSeen, TextDelta
+from apps.conversations.evidence import MOST_EVIDENCE, EvidenceChecker
+from apps.conversations.loop import AnswerLoop, answer_loop
+from apps.conversations.models import Answer, ReadingPass
+from apps.conversations.outcome import Outcome, book_attempt, end_answer, estimate_usage
+from apps.conversations.packing import EndpointGone, chat_request
+from apps.conversations.rendering import BlockRenderer
+from apps.conversations.services import end_outside_worker, status_data
+from apps.conversations.stream import EventWriter
+from apps.llm.errors import LLMError
+from apps.llm.gateway import stream_chat
+from apps.llm.types import ChatRequest, Finished, RequestSent, Usage, Waiting
+from apps.llm.types import TextDelta as RawDelta
+from apps.workspaces.access import as_uuid
+
+log = logging.getLogger(__name__)
+
+JOIN_SECONDS = 0.03
+BLOCK_SECONDS = 0.1
+"""Blocks are rendered less often than text is sent: each carries the whole open block."""
+ROW_SECONDS = 1.0
+
+INTERRUPTED = Outcome(
+    Answer.Status.FAILED,
+    "interrupted",
+    "The worker was restarted while it wrote this answer. What had come is kept. Retry to ask again.",
+)
+UNEXPECTED = Outcome(
+    Answer.Status.FAILED,
+    "internal_error",
+    "Something unexpected ended this answer. What had come is kept. Retry; if it stays, tell the operator.",
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a claimed answer needs to be written; loaded once, before the first call."""
+
+    answer: Answer
+    claim: uuid.UUID
+    reading_pass: ReadingPass
+    request: ChatRequest
+    api_key: str | None
+    workspace_slug: str
+
+
+def run_answer(answer_id: str) -> None:
+    """Write one answer to its end. Returns at once when it is gone, ended, or another worker's."""
+    loop = answer_loop()
+    if loop.is_closing:
+        return
+    job = _begin(answer_id)
+    # This thread only waits from here on; its connection would stay open as long as the answer.
+    connection.close()
+    if job is not None:
+        loop.run(AnswerRun(job, loop).run())
+
+
+def _begin(answer_id: str) -> Job | None:
+    answer = (
+        Answer.objects.select_related("question__conversation__workspace", "question__conversation__corpus")
+        .filter(pk=as_uuid(answer_id))
+        .first()
+    )
+    if answer is None:
+        return None
+    claim = answer.claim_for_answering(settings.ANSWER_CLAIM_SECONDS)
+    if claim is None:
+        return None
+    answer.claim = claim
+    try:
+        return _load(answer, claim)
+    except EndpointGone as error:
+        outcome = Outcome(
+            Answer.Status.FAILED,
+            "endpoint_gone",
+            f"The endpoint {error} is no longer in the catalogue. Ask again to have another one chosen.",
+        )
+    except Exception:
+        log.exception("answer %s could not be begun", answer.pk)
+        outcome = UNEXPECTED
+    if end_answer(answer, claim, outcome):
+        end_outside_worker(answer.pk, outcome.status, outcome.code, outcome.sentence)
+    return None
+
+
+def _load(answer: Answer, claim: uuid.UUID) -> Job:
+    reading_pass = answer.passes.get(number=1)
+    request = chat_request(answer, reading_pass)
+    workspace = answer.question.conversation.workspace
+    return Job(
+        answer, claim, reading_pass, request, api_key_for(request.endpoint.id, workspace.pk), workspace.slug
+    )
+
+
+class AnswerRun:
+    """The state of one answer while it is written."""
+
+    def __init__(self, job: Job, loop: AnswerLoop) -> None:
+        self.job = job
+        self.loop = loop
+        self.answer = job.answer
+        self.writer = EventWriter(loop.redis, job.answer.pk)
+        self.checker = EvidenceChecker(job.answer)
+        self.parser = AnswerParser(self.checker.pages.sent)
+        self.chips = AnswerChips(job.answer, job.workspace_slug, self.checker.pages)
+        self.renderer = BlockRenderer(self.chips.chip)
+        self.raw: list[str] = []
+        self.text: list[str] = []
+        self.usage: Usage | None = None
+        self.finish_reason = ""
+        self.is_stopped = False
+        self._length = 0
+        self._sent_length = 0
+        self._unrendered: list[str] = []
+        self._rendered_at = 0.0
+        self._events: list[tuple[str, dict[str, Any]]] = []
+        self._has_news = asyncio.Event()
+        self._evidence_count = 0
+
+    async def run(self) -> None:
+        """Never raises; the outcome is on the row and on the stream."""
+        reading = asyncio.create_task(self._read())
+        helpers = [asyncio.create_task(self._join()), asyncio.create_task(self._keep_row(reading))]
+        try:
+            outcome = await self._outcome_of(reading)
+        finally:
+            for helper in helpers:
+                helper.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
+        try:
+            await self._end(outcome)
+        except Exception:
+            # The claim runs out and the reaper settles the answer with what the row holds.
+            log.exception("the end of answer %s could not be written", self.answer.pk)
+
+    async def _outcome_of(self, reading: asyncio.Task[None]) -> Outcome:
+        try:
+            await asyncio.shield(reading)
+        except LLMError as error:
+            return await self._failed(error)
+        except asyncio.CancelledError:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+            return Outcome(Answer.Status.STOPPED) if self.is_stopped else INTERRUPTED
+        except Exception:
+            log.exception("answer %s failed", self.answer.pk)
+            return UNEXPECTED
+        return Outcome(Answer.Status.DONE)
+
+    async def _failed(self, error: LLMError) -> Outcome:
+        log.warning(
+            "answer %s: %s from %s (status %s, %s)",
+            self.answer.pk,
+            error.code,
+            self.job.reading_pass.endpoint_id,
+            error.status,
+            error.wire_code,
+        )
+        if error.makes_endpoint_unhealthy:
+            await self.loop.in_rows_thread(
+                mark_unhealthy,
+                self.job.reading_pass.endpoint_id,
+                error.code,
+                error.sentence,
+                workspace_id=self.answer.workspace_id,
+            )
+        if not error.reached_host:
+            self.job.reading_pass.status = ReadingPass.Status.FAILED
+            await self.loop.in_rows_thread(self.job.reading_pass.save, update_fields=["status"])
+        elif self.usage is None:
+            await self._book(self.job.reading_pass.attempts, self._usage_after(error))
+        return Outcome(Answer.Status.FAILED, error.code, f"{error.sentence} {error.next_step}".strip())
+
+    def _usage_after(self, error: LLMError) -> Usage:
+        """A host that answered with an error has read nothing; one that fell silent may have read all."""
+        if error.status >= 400 and not self.raw:
+            return Usage(0, 0, 0, estimated=True)
+        return estimate_usage(self.job.reading_pass, "".join(self.raw))
+
+    # -- reading the model --
+
+    async def _read(self) -> None:
+        pages = sum(last - first + 1 for entry in self.answer.manifest for first, last in entry["ranges"])
+        tokens = self.job.reading_pass.tokens_counted
+        await self._status("reading", f"Reading {pages:,} pages, {tokens:,} tokens", done=0, total=1)
+        async with aclosing(stream_chat(self.job.request, self.job.api_key)) as events:
+            async for event in events:
+                match event:
+                    case RawDelta():
+                        await self._take_raw(event.text)
+                    case RequestSent():
+                        await self._attempt(event.attempt)
+                    case Waiting():
+                        await self._wait(event)
+                    case Usage():
+                        self.usage = event
+                    case Finished():
+                        self.finish_reason = event.reason
+        await self._take(self.parser.finish())
+
+    async def _attempt(self, attempt: int) -> None:
+        reading_pass = self.job.reading_pass
+        reading_pass.attempts, reading_pass.status = attempt, ReadingPass.Status.RUNNING
+        await self.loop.in_rows_thread(reading_pass.save, update_fields=["attempts", "status"])
+
+    async def _wait(self, event: Waiting) -> None:
+        if event.reached_host:
+            # A host that refuses takes no tokens; one that timed out may have read the prompt.
+            timed_out = event.code in {"timeout", "stream_cut", "stream_stalled", "stream_error"}
+            usage = estimate_usage(self.job.reading_pass, "") if timed_out else Usage(0, 0, 0, estimated=True)
+            await self._book(self.job.reading_pass.attempts, usage)
+        await self._status("waiting", f"{event.reason} Trying again in {event.seconds:.0f} s.")
+
+    async def _book(self, attempt: int, usage: Usage) -> None:
+        await self.loop.in_rows_thread(book_attempt, self.answer, self.job.reading_pass, attempt, usage)
+
+    async def _take_raw(self, chunk: str) -> None:
+        if not self.raw:
+            await self._begin_writing()
+        self.raw.append(chunk)
+        await self._take(self.parser.feed(chunk))
+
+    async def _begin_writing(self) -> None:
+        await self._status("writing", "Collecting quotes")
+        await self._write_row(status=Answer.Status.WRITING, first_text_at=timezone.now())
+
+    async def _take(self, events: list[Any]) -> None:
+        """Events of the parser, in order: evidence is verified before the text behind it goes out."""
+        for event in events:
+            match event:
+                case EvidenceLine():
+                    await self._check_evidence(event)
+                case MarkerSeen():
+                    await self._mention(event)
+                case TextDelta():
+                    if not self.text:
+                        await self._status("writing", "Writing the answer")
+                    self.text.append(event.text)
+                    self._length += len(event.text)
+                    self._unrendered.append(event.text)
+                    self._has_news.set()
+
+    async def _check_evidence(self, line: EvidenceLine) -> None:
+        if self._evidence_count >= MOST_EVIDENCE:
+            return
+        position = self._evidence_count
+        self._evidence_count += 1
+        row = await self.loop.in_rows_thread(self.checker.check, line, position)
+        self.chips.add_evidence(row)
+        html = await self.loop.in_rows_thread(evidence_html, row, self.job.workspace_slug)
+        self._emit(
+            "evidence",
+            {
+                "position": position,
+                "marker": row.marker,
+                "marker_given": row.marker_given,
+                "label": row.label,
+                "quote": row.quote,
+                "verdict": row.verdict,
+                "html": html,
+            },
+        )
+
+    async def _mention(self, event: MarkerSeen) -> None:
+        if not event.known:
+            return
+        await self.loop.in_rows_thread(self.chips.prepare, event.ordinal, event.first)
+        self._emit(
+            "mention",
+            {
+                "marker": event.raw,
+                "offset": event.offset,
+                "verdict": self.chips.verdict(event.ordinal, event.first, event.last),
+            },
+        )
+
+    # -- the stream --
+
+    async def _status(self, stage: str, sentence: str, done: int = 0, total: int = 0) -> None:
+        self.answer.stage = status_data(stage, sentence, done, total)
+        self._emit("status", self.answer.stage)
+        await self._write_row(stage=self.answer.stage)
+
+    def _emit(self, name: str, data: dict[str, Any]) -> None:
+        self._events.append((name, data))
+        self._has_news.set()
+
+    async def _join(self) -> None:
+        """Send what came, at most every 30 ms, the first at once."""
+        while True:
+            await self._has_news.wait()
+            self._has_news.clear()
+            await self._flush()
+            await asyncio.sleep(JOIN_SECONDS)
+
+    async def _flush(self, *, is_last: bool = False) -> None:
+        events, self._events = self._events, []
+        if self._length > self._sent_length:
+            text = "".join(self.text)
+            events.append(("delta", {"offset": self._sent_length, "text": text[self._sent_length :]}))
+            self._sent_length = len(text)
+        now = time.monotonic()
+        if self._unrendered and (is_last or now - self._rendered_at >= BLOCK_SECONDS):
+            self._rendered_at = now
+            delta, self._unrendered = "".join(self._unrendered), []
+            events += [("block", asdict(block)) for block in self.renderer.feed(delta)]
+        elif self._unrendered:
+            self.loop.loop.call_later(BLOCK_SECONDS, self._has_news.set)
+        if is_last:
+            events += [("block", asdict(block)) for block in self.renderer.finish()]
+        if events:
+            await self.writer.write(events)
+
+    # -- the row --
+
+    async def _keep_row(self, reading: asyncio.Task[None]) -> None:
+        """Each second: renew the claim, keep the text, look for Stop. A lost claim ends the reading."""
+        while True:
+            await asyncio.sleep(ROW_SECONDS)
+            try:
+                kept = await self._write_row(raw="".join(self.raw), text="".join(self.text))
+                stop = kept and await self.loop.in_rows_thread(_is_stop_requested, self.answer.pk)
+            except Exception:
+                log.exception("the row of answer %s could not be kept", self.answer.pk)
+                continue
+            if stop:
+                self.is_stopped = True
+            if stop or not kept:
+                reading.cancel()
+
+    async def _write_row(self, **fields: Any) -> bool:
+        until = timezone.now() + timedelta(seconds=settings.ANSWER_CLAIM_SECONDS)
+        return await self.loop.in_rows_thread(
+            self.answer.write_claimed, self.job.claim, claimed_until=until, **fields
+        )
+
+    async def _end(self, outcome: Outcome) -> None:
+        """The row first, then the last events: `end` is only seen once the row is final."""
+        await self._take(self.parser.finish() if outcome.status != Answer.Status.DONE else [])
+        await self._flush(is_last=True)
+        if self._nothing_happened(outcome):
+            await self._back_to_queue()
+            return
+        raw = "".join(self.raw)
+        usage = self.usage
+        if usage is not None:
+            await self._book(self.job.reading_pass.attempts, usage)
+        written = await self.loop.in_rows_thread(
+            end_answer,
+            self.answer,
+            self.job.claim,
+            outcome,
+            raw=raw,
+            text="".join(self.text),
+            finish_reason=self.finish_reason,
+        )
+        if not written:
+            return
+        row = await self.loop.in_rows_thread(Answer.objects.get, pk=self.answer.pk)
+        await self.writer.write(
+            [
+                ("usage", usage_data(row)),
+                ("end", {"status": outcome.status, "code": outcome.code, "sentence": outcome.sentence}),
+            ]
+        )
+
+    def _nothing_happened(self, outcome: Outcome) -> bool:
+        return outcome is INTERRUPTED and self.job.reading_pass.attempts == 0
+
+    async def _back_to_queue(self) -> None:
+        """Interrupted before anything was sent: another worker takes it; the reaper tells it so."""
+        await self._write_row(status=Answer.Status.QUEUED)
+        await self.loop.in_rows_thread(
+            self.answer.write_claimed, self.job.claim, claim=None, claimed_until=None, queued_at=_long_ago()
+        )
+
+
+def usage_data(answer: Answer) -> dict[str, Any]:
+    """The data of a `usage` event and of the API's `usage`."""
+    return {
+        "input_tokens": answer.input_tokens,
+        "cached_tokens": answer.cached_tokens,
+        "output_tokens": answer.output_tokens,
+        "cost_usd": None if answer.cost_usd is None else str(answer.cost_usd),
+        "estimated": answer.is_estimated,
+    }
+
+
+def _is_stop_requested(answer_id: uuid.UUID) -> bool:
+    return Answer.objects.filter(pk=answer_id, stop_requested_at__isnull=False).exists()
+
+
+def _long_ago() -> Any:
+    # Old enough for the reaper's next look.
+    return timezone.now() - timedelta(hours=1)
