@@ -16,10 +16,13 @@ _LEAST_WORDS, _LEAST_CHARACTERS = 4, 16
 # A quote must carry this share of the question's rarity, and of the best quote's score.
 _LEAST_COVERAGE = 0.3
 _LEAST_OF_BEST = 0.4
+_MOST_TERMS = 24  # each costs time at every word of the text
+_LEAST_RARITY = 0.2
 _K1, _B, _TYPICAL_WORDS = 1.2, 0.6, 20
 
 _WORD = re.compile(r"[^\W_]+")
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
+_HIRAGANA = re.compile("[\u3040-\u309f]")  # grammar rather than meaning
 _CJK_RUN = re.compile(f"[{_CJK}]+")
 # A sentence ends at its mark, at a blank line, or before a bullet; lines of code count as sentences, too.
 _SENTENCE_END = re.compile(
@@ -118,11 +121,11 @@ def language_of(question: str) -> str:
 
 
 def question_terms(question: str) -> list[str]:
-    """The stems a question turns on, each once, in its order; small words are left out."""
+    """The stems a question turns on, each once, in its order, at most 24; small words are left out."""
     terms: dict[str, None] = {}
     for word in _WORD.findall(question.lower()):
         terms.update(dict.fromkeys(_terms_of(word)))
-    return list(terms)
+    return list(terms)[:_MOST_TERMS]
 
 
 def find_quotes(pages: Iterable[PackedPage], question: str, *, most: int = MOST_QUOTES) -> list[FoundQuote]:
@@ -154,10 +157,7 @@ def find_quotes(pages: Iterable[PackedPage], question: str, *, most: int = MOST_
             if found:
                 sentences_with.update(found.keys())
                 candidates.append((page, sentence, found, len(sentence) // 6 + 1))
-    rarity = {
-        term: math.log(1 + (sentence_count - sentences_with[term] + 0.5) / (sentences_with[term] + 0.5))
-        for term in terms
-    }
+    rarity = _rarities(terms, sentences_with, sentence_count)
     whole = sum(rarity.values())
     scored = []
     for page, sentence, found, words in candidates:
@@ -181,6 +181,17 @@ def cut_to_quote(sentence: str, finder: re.Pattern[str] | None = None) -> str:
         if current > best_hits:
             best_start, best_hits = start, current
     return " ".join(words[best_start : best_start + MOST_WORDS])
+
+
+def _rarities(terms: Sequence[str], sentences_with: Counter[str], sentence_count: int) -> dict[str, float]:
+    """How much each term tells. One that stands nowhere tells as much as the others on average: it must neither
+    sink every sentence nor count for nothing."""
+    present = {
+        term: math.log(1 + max(sentence_count - count, 0) / (count + 0.5)) + _LEAST_RARITY
+        for term, count in sentences_with.items()
+    }
+    average = sum(present.values()) / len(present) if present else 1.0
+    return {term: present.get(term, average) for term in terms}
 
 
 def _score(found: Counter[str], rarity: dict[str, float], words: int) -> float:
@@ -238,7 +249,8 @@ def _terms_of(word: str) -> list[str]:
     """The stem of a lower-case word, the pairs of a run of CJK characters, or nothing for a small word."""
     runs = _CJK_RUN.findall(word)
     if runs:
-        return [run[index : index + 2] for run in runs for index in range(max(1, len(run) - 1))]
+        pairs = [run[index : index + 2] for run in runs for index in range(max(1, len(run) - 1))]
+        return [pair for pair in pairs if not _HIRAGANA.search(pair)]
     if word in _ALL_STOP_WORDS or (len(word) < 2 and not word.isdigit()):
         return []
     return [_stem(word)]
