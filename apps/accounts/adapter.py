@@ -8,6 +8,7 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.cache import cache
 from django.http import HttpRequest
@@ -69,6 +70,10 @@ class AccountAdapter(DefaultAccountAdapter):
         return settings.PUBLIC_URL + reverse(
             "account_reset_password_from_key", kwargs={"uidb36": user_id, "key": token}
         )
+
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+        messages.success(request, "Password saved. You were signed out everywhere else.")
+        return reverse("accounts:profile")
 
     def add_message(self, request: HttpRequest, level: int, *args: Any, **kwargs: Any) -> None:
         """Say nothing about having signed in or out: the page that follows shows it."""

@@ -70,4 +70,6 @@ class ThemeForm(forms.ModelForm):
 
 
 class TokenForm(forms.Form):
-    name = forms.CharField(label="What is it for?", max_length=80)
+    name = forms.CharField(
+        label="What is it for?", max_length=80, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
