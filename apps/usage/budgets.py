@@ -36,6 +36,20 @@ class BudgetState:
     def left(self) -> Decimal | None:
         return None if self.limit is None else self.limit - self.spent - self.reserved
 
+    @property
+    def spent_percent(self) -> Decimal:
+        return self._percent(self.spent)
+
+    @property
+    def used_percent(self) -> Decimal:
+        """Spent and reserved together."""
+        return self._percent(self.spent + self.reserved)
+
+    def _percent(self, amount: Decimal) -> Decimal:
+        if not self.limit:
+            return Decimal(0)
+        return round(min(max(100 * amount / self.limit, Decimal(0)), Decimal(100)), 2)
+
 
 def budget_state(workspace: Workspace) -> BudgetState:
     """The workspace's month so far. Three queries."""
@@ -47,8 +61,13 @@ def budget_state(workspace: Workspace) -> BudgetState:
 
 def monthly_limit(workspace: Workspace) -> Decimal | None:
     """The workspace's own budget, else the installation's; 0 in either is no limit: None."""
-    own = Budget.objects.filter(workspace=workspace).values_list("monthly_limit", flat=True).first()
+    own = own_limit(workspace)
     return (settings.MONTHLY_BUDGET_USD if own is None else own) or None
+
+
+def own_limit(workspace: Workspace) -> Decimal | None:
+    """The workspace's own budget, 0 for no limit; None when the installation's holds."""
+    return Budget.objects.filter(workspace=workspace).values_list("monthly_limit", flat=True).first()
 
 
 def month_start(moment: datetime) -> datetime:
