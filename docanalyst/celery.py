@@ -9,12 +9,21 @@ from __future__ import annotations
 import os
 
 from celery import Celery
+from celery.signals import worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "docanalyst.settings")
 
 app = Celery("docanalyst")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_init.connect
+def _give_signs_of_life(**_: object) -> None:
+    # Imported late: it needs the settings, which may not be there when only the package is imported.
+    from apps.common import heartbeat  # noqa: F401
+
+
 app.conf.task_routes = {
     "apps.library.tasks.*": {"queue": "ingest"},
     "apps.conversations.tasks.*": {"queue": "answers"},
