@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from apps.accounts.models import User
 
 LONGEST_PASSWORD = 256
+PASSWORD_HELP = "At least 8 characters; a few words in a row are easy to keep in mind."  # noqa: S105
 
 
 class NewPasswordField(forms.CharField):
@@ -16,9 +17,7 @@ class NewPasswordField(forms.CharField):
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("label", "Password")
-        kwargs.setdefault(
-            "help_text", "At least 8 characters; a few words in a row are easy to keep in mind."
-        )
+        kwargs.setdefault("help_text", PASSWORD_HELP)
         super().__init__(
             strip=False,
             max_length=LONGEST_PASSWORD,

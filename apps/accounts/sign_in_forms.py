@@ -6,25 +6,25 @@ from typing import Any
 
 from allauth.account import forms as allauth_forms
 
+from apps.accounts.forms import PASSWORD_HELP
+
 
 class Unprompted:
     """Drops placeholders, which repeat the label and vanish when they would help."""
 
     labels: dict[str, str] = {}
+    help_texts: dict[str, str] = {}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, field in self.fields.items():  # type: ignore[attr-defined]
             field.widget.attrs.pop("placeholder", None)
             field.label = self.labels.get(name, field.label)
+            field.help_text = self.help_texts.get(name, "")
 
 
 class SignInForm(Unprompted, allauth_forms.LoginForm):
     labels = {"login": "E-mail"}
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["password"].help_text = ""
 
 
 class PasswordChangeForm(Unprompted, allauth_forms.ChangePasswordForm):
@@ -41,3 +41,4 @@ class PasswordResetForm(Unprompted, allauth_forms.ResetPasswordForm):
 
 class PasswordResetKeyForm(Unprompted, allauth_forms.ResetPasswordKeyForm):
     labels = {"password1": "New password", "password2": "New password again"}
+    help_texts = {"password1": PASSWORD_HELP}
