@@ -9,7 +9,7 @@ A behaviour (one request's, by POST /_/script) or the settings (every request's)
   trouble      flavour: a key of provider_flavours.FLAVOURS · status, body, headers: such a response · html: a page with status 200
                stall_after: so many deltas, then silence (0: before the first) · cut_after: then a clean end
                without [DONE] · drop_after: then a torn connection · error_after with error: then an error chunk ·
-               broken_after: then a line that is no JSON
+               broken_after: then broken_line (one that is no JSON)
   ending       finish_reason: stop, length, content_filter, null · usage: false for none, or values over the true
                ones · done: false leaves [DONE] out
   server       sink: do not read the body's text (for benchmarks) · api_key: refuse others · context_tokens: refuse
@@ -169,7 +169,7 @@ class ProviderApp:
         if behaviour.get("drop_after") == index:
             raise _Torn
         if behaviour.get("broken_after") == index:
-            await chunks.line('{"choices": [{"delta"')
+            await chunks.line(behaviour.get("broken_line", '{"choices": [{"delta"'))
         if behaviour.get("error_after") == index:
             error = behaviour.get("error", {"code": 502, "message": "Provider returned error"})
             await chunks.line(json.dumps({"error": error}))

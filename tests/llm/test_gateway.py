@@ -243,6 +243,59 @@ async def test_what_is_no_answer_is_said_and_not_repeated(
     assert len(provider_server.requests()) == 1
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        '["a list"]',
+        "7",
+        "null",
+        '{"choices": "text"}',
+        '{"choices": [7]}',
+        '{"choices": [{"delta": "text"}]}',
+        '{"choices": {"a": 1}}',
+        '{"error": "engine died"}',
+    ],
+)
+async def test_a_chunk_of_another_shape_is_an_error_of_the_stream(
+    provider_server: ProviderServer, make_request: MakeRequest, line: str
+) -> None:
+    provider_server.settings(pieces=["One ", "two "], broken_after=1, broken_line=line)
+    events, error = await collect(make_request())
+    assert text_of(events) == "One "
+    assert error is not None
+    assert error.code == "stream_error"
+
+
+@pytest.mark.parametrize(
+    "usage", [{"prompt_tokens": "many"}, {"prompt_tokens": -1}, {"completion_tokens": None}]
+)
+async def test_usage_that_is_no_count_is_estimated(
+    provider_server: ProviderServer, make_request: MakeRequest, usage: Any
+) -> None:
+    provider_server.settings(text="Fine.", usage=usage)
+    events, error = await collect(make_request(input_tokens=9))
+    assert error is None
+    assert Usage(9, 0, count_tokens("Fine."), estimated=True) in events
+
+
+async def test_a_refusal_before_the_body_was_read_is_understood(make_request: MakeRequest) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        while await reader.read(1 << 20):  # as proxies do, so that the answer is not lost
+            pass
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        endpoint = {"base_url": f"http://127.0.0.1:{port}/v1"}
+        _, error = await collect(make_request(*["x" * 1_000_000] * 20, endpoint=endpoint))
+    assert error is not None
+    assert error.code == "body_too_large"
+
+
 @pytest.mark.parametrize("reason", ["length", "content_filter"])
 async def test_a_cut_or_filtered_answer_keeps_its_text(
     provider_server: ProviderServer, make_request: MakeRequest, reason: str

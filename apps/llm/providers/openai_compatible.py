@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 import httpx2
@@ -29,6 +29,8 @@ from apps.llm.types import ChatRequest, Finished, FinishReason, TextDelta, Usage
 # Text averages 4 characters a token. What exceeds this is no answer of the length that was asked for, and would
 # otherwise be kept, billed and rendered.
 _MOST_CHARACTERS_PER_TOKEN = 40
+
+_END: Any = object()
 
 _clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, AsyncOpenAI]] = (
     weakref.WeakKeyDictionary()
@@ -68,10 +70,15 @@ class _OpenAICall:
             while True:
                 ends = loop.time() + limits.gap if reading.has_text else token_ends
                 async with asyncio.timeout_at(min(ends, call_ends)):
-                    chunk = await anext(chunks, None)
-                if chunk is None:
+                    chunk = await anext(chunks, _END)
+                if chunk is _END:
                     break
-                if text := reading.take(chunk):
+                # The client checks no shapes: what is no chunk shows only when it is used.
+                try:
+                    text = reading.take(chunk)
+                except (AttributeError, TypeError, KeyError, IndexError):
+                    raise ValueError("a chunk of another shape") from None
+                if text:
                     yield TextDelta(text)
         except TimeoutError:
             if loop.time() >= call_ends:
@@ -83,7 +90,8 @@ class _OpenAICall:
             if stream is not None:
                 await stream.close()
         finish = reading.finish_reason()
-        yield reading.usage()
+        # An estimate may load the vocabulary, which takes a thread.
+        yield await asyncio.to_thread(reading.usage)
         yield Finished(finish)
 
     async def _open(self) -> AsyncStream[ChatCompletionChunk]:
@@ -164,11 +172,10 @@ class _Reading:
         ):
             output_tokens = count_tokens("".join(self._pieces))
             return Usage(self._request.input_tokens, 0, output_tokens, estimated=True)
-        details = reported.prompt_tokens_details
-        cached = details.cached_tokens if details is not None else 0
+        cached = getattr(reported.prompt_tokens_details, "cached_tokens", None)
         return Usage(
             input_tokens=reported.prompt_tokens,
-            cached_tokens=min(cached, reported.prompt_tokens) if _is_count(cached) and cached else 0,
+            cached_tokens=min(cached, reported.prompt_tokens) if _is_count(cached) else 0,
             output_tokens=reported.completion_tokens,
             estimated=False,
             cost_usd=_amount((reported.model_extra or {}).get("cost")),
@@ -289,7 +296,7 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _is_count(value: object) -> bool:
+def _is_count(value: object) -> TypeGuard[int]:
     return type(value) is int and value >= 0
 
 

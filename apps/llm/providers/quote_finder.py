@@ -66,7 +66,8 @@ class _QuoteFinderCall:
         for piece in pieces:
             yield TextDelta(piece)
             await asyncio.sleep(pause)
-        yield Usage(self._request.input_tokens, 0, count_tokens(answer), estimated=False, cost_usd=Decimal(0))
+        output_tokens = await asyncio.to_thread(count_tokens, answer)
+        yield Usage(self._request.input_tokens, 0, output_tokens, estimated=False, cost_usd=Decimal(0))
         yield Finished("stop")
 
 
