@@ -259,24 +259,20 @@ class LiveStack:
         """SIGKILL a worker and its children at once, and wait until the supervisor has started another."""
         self._replace(name, signal.SIGKILL)
 
-    def has_part(self, name: str) -> bool:
-        """Whether a part runs now; one that died may be waiting for its next start."""
-        with suppress(LookupError):
-            return self.part(name).is_running()
-        return False
+    def part_id(self, name: str) -> int:
+        """The process id of a part, or 0 while it is between two lives."""
+        with suppress(LookupError, psutil.NoSuchProcess):
+            return self.part(name).pid
+        return 0
 
     def _replace(self, name: str, number: signal.Signals) -> None:
-        wait_for(lambda: self.has_part(name), seconds=20, what=f"a {name} process")
-        old = self.part(name).pid
+        wait_for(lambda: self.part_id(name), seconds=20, what=f"a {name} process")
+        old = self.part_id(name)
         if number == signal.SIGKILL:
             os.killpg(old, number)
         else:
             os.kill(old, number)
-
-        def is_replaced() -> bool:
-            return self.has_part(name) and self.part(name).pid != old
-
-        wait_for(is_replaced, seconds=20, what=f"another {name} process")
+        wait_for(lambda: self.part_id(name) not in {0, old}, seconds=20, what=f"another {name} process")
 
     def manage(self, *arguments: str, text_input: str = "") -> str:
         """Run a management command in its environment; gives standard output."""
@@ -308,12 +304,18 @@ def clean_environment(**overrides: str) -> dict[str, str]:
 
 @contextmanager
 def run_live_stack(
-    data_dir: Path, *, wait: bool = True, port: int = 0, environment: Mapping[str, str] | None = None
+    data_dir: Path,
+    *,
+    wait: bool = True,
+    port: int = 0,
+    environment: Mapping[str, str] | None = None,
+    root: Path = ROOT,
 ) -> Iterator[LiveStack]:
     """Start an installation under its supervisor and stop it with the block.
 
     data_dir: made when missing; give the same one again for a second start.
     environment: variables for it, such as DOCANALYST_CATALOGUE or DATABASE_URL.
+    root: the sources to run, by default these.
     """
     port = port or free_port()
     variables = clean_environment(PORT=str(port), DOCANALYST_DATA_DIR=str(data_dir), **(environment or {}))
@@ -321,7 +323,7 @@ def run_live_stack(
     command = [sys.executable, "-m", "docanalyst.supervisor"]
     with (
         stack.log_path.open("wb") as log,
-        guarded(command, stdout=log, stderr=subprocess.STDOUT, env=variables, cwd=ROOT) as process,
+        guarded(command, stdout=log, stderr=subprocess.STDOUT, env=variables, cwd=root) as process,
     ):
         stack.process = process
         try:
