@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from apps.common.amounts import amount_text
 from apps.conversations.models import Answer, ReadingPass
 from apps.library.models import Page
 
@@ -64,7 +65,6 @@ class Coverage:
 
 
 def pass_json(reading_pass: ReadingPass) -> dict[str, Any]:
-    cost = reading_pass.cost_usd
     return {
         "number": reading_pass.number,
         "kind": reading_pass.kind,
@@ -75,7 +75,7 @@ def pass_json(reading_pass: ReadingPass) -> dict[str, Any]:
         "tokens_reported": reading_pass.tokens_reported,
         "cached_tokens": reading_pass.cached_tokens,
         "output_tokens": reading_pass.output_tokens,
-        "cost_usd": None if cost is None else str(cost),
+        "cost_usd": amount_text(reading_pass.cost_usd),
         "status": reading_pass.status,
         "finish_reason": reading_pass.finish_reason,
         "attempts": reading_pass.attempts,

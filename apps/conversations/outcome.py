@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from apps.conversations.citations import AnswerParser, MarkerSeen, canonical_marker
 from apps.conversations.models import Answer, Evidence, Mention, ReadingPass, Verdict
+from apps.conversations.selection import BLANK
 from apps.conversations.services import sent_pages
 from apps.conversations.verification import worst
 from apps.llm.catalogue import load_catalogue
@@ -164,8 +165,9 @@ def _notices(
                     "it dropped a part of the documents. Do not rely on this answer being complete.",
                 )
             )
-    if answer.not_sent:
-        notices.append(("pages_not_read", _not_read_sentence(answer.not_sent)))
+    not_read = [item for item in answer.not_sent if item["reason"] != BLANK]
+    if not_read:
+        notices.append(("pages_not_read", _not_read_sentence(not_read)))
     if is_estimated:
         notices.append(("estimated_usage", "The host reported no usage; tokens and cost are our own count."))
     return [{"code": code, "sentence": sentence} for code, sentence in notices]

@@ -53,7 +53,7 @@ def _pages(entry: dict[str, Any]) -> Callable[[], Iterable[PageText]]:
 
     def pages() -> Iterator[PageText]:
         rows = (
-            Page.objects.filter(inside, revision_id=entry["revision_id"], state=Page.State.READ)
+            Page.objects.filter(inside, revision_id=entry["revision_id"], state=Page.State.READ, tokens__gt=0)
             .order_by("number")
             .values_list("number", "text", "label")
         )

@@ -20,6 +20,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from apps.common.amounts import amount_text
 from apps.connections.services import api_key_for, mark_unhealthy
 from apps.conversations.answer_view import AnswerChips, evidence_html
 from apps.conversations.citations import AnswerParser, EvidenceLine, MarkerSeen, TextDelta
@@ -406,7 +407,7 @@ def usage_data(answer: Answer) -> dict[str, Any]:
         "input_tokens": answer.input_tokens,
         "cached_tokens": answer.cached_tokens,
         "output_tokens": answer.output_tokens,
-        "cost_usd": None if answer.cost_usd is None else str(answer.cost_usd),
+        "cost_usd": amount_text(answer.cost_usd),
         "estimated": answer.is_estimated,
     }
 

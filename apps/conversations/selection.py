@@ -20,6 +20,12 @@ REASON_OF_STATUS = {
     Revision.Status.FAILED: "could not be read",
     Revision.Status.NEEDS_PASSWORD: "needs a password",
 }
+BLANK = "blank page"
+REASON_OF_STATE = {
+    Page.State.READ: BLANK,
+    Page.State.NO_TEXT: "no text",
+    Page.State.UNREADABLE: "unreadable",
+}
 
 
 @dataclass(frozen=True)
@@ -129,21 +135,24 @@ def _with_pages(entries: list[CorpusEntry], named: list[str] | None) -> Selected
                 revision_id=str(revision.pk),
                 name=entry.document.name,
                 kind=entry.document.kind,
-                pages=tuple(PageSize(row[1], row[2]) for row in found if row[3] == Page.State.READ),
+                pages=tuple(PageSize(row[1], row[2]) for row in found if _has_text(row)),
             )
         )
         not_sent += [
             {**head, "first": first, "last": last, "reason": reason}
-            for reason, first, last in _not_read(row for row in found if row[3] != Page.State.READ)
+            for reason, first, last in _without_text(row for row in found if not _has_text(row))
         ]
     return Selected({"documents": named, "paths": {}}, tuple(documents), not_sent)
 
 
-def _not_read(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[str, int, int]]:
-    labels = dict(Page.State.choices)
+def _has_text(row: tuple[Any, ...]) -> bool:
+    return row[3] == Page.State.READ and row[2] > 0
+
+
+def _without_text(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[str, int, int]]:
     by_reason: dict[str, list[int]] = {}
     for _, number, _, state, reason in rows:
-        by_reason.setdefault(reason or labels[state].lower(), []).append(number)
+        by_reason.setdefault(reason or REASON_OF_STATE[state], []).append(number)
     for reason, numbers in by_reason.items():
         for first, last in ranges(numbers):
             yield reason, first, last

@@ -200,6 +200,8 @@ class Corpus(Row):
     name = models.CharField(max_length=120)
     next_ordinal = models.PositiveIntegerField(default=1)
     """Only ever grows, so that an ordinal is never given twice."""
+    suggested_question = models.CharField(max_length=300, blank=True)
+    """Stands ready in the question box while nobody has asked anything here."""
     deleted_at = models.DateTimeField(null=True)
 
     class Meta:

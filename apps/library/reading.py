@@ -136,7 +136,7 @@ def _finish(revision: Revision, claim: uuid.UUID) -> None:
         raise IngestionError("no_pages")
     if sums["pages"] == sums["not_read"] and not pages.exclude(state=Page.State.UNREADABLE).exists():
         raise IngestionError("no_readable_page", reason=pages.values_list("reason", flat=True)[0])
-    read_numbers = pages.filter(state=Page.State.READ).values_list("number", flat=True)
+    read_numbers = pages.filter(state=Page.State.READ, tokens__gt=0).values_list("number", flat=True)
     # token_count holds what does not depend on the corpus: an ordinal of one to three digits.
     markers = sum(marker_tokens(1, number) for number in read_numbers.iterator())
     _write(
