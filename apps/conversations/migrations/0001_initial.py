@@ -3,6 +3,7 @@
 import django.db.models.deletion
 import django.utils.timezone
 import uuid
+from django.conf import settings
 from django.db import migrations, models
 
 
@@ -11,103 +12,12 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        ('library', '0001_initial'),
         ('workspaces', '0001_initial'),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
-        migrations.CreateModel(
-            name='Conversation',
-            fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('title', models.CharField(blank=True, max_length=200)),
-                ('shared_at', models.DateTimeField(null=True)),
-                ('touched_at', models.DateTimeField(default=django.utils.timezone.now)),
-            ],
-            options={
-                'ordering': ['-touched_at', 'id'],
-            },
-        ),
-        migrations.CreateModel(
-            name='Evidence',
-            fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('position', models.PositiveIntegerField()),
-                ('marker', models.CharField(max_length=200)),
-                ('marker_given', models.CharField(max_length=200)),
-                ('ordinal', models.PositiveIntegerField(null=True)),
-                ('page_number', models.PositiveIntegerField(null=True)),
-                ('document_id', models.UUIDField(null=True)),
-                ('revision_id', models.UUIDField(null=True)),
-                ('label', models.CharField(blank=True, max_length=300)),
-                ('quote', models.TextField()),
-                ('why', models.CharField(blank=True, max_length=500)),
-                ('verdict', models.CharField(choices=[('exact', 'word for word'), ('close', 'close'), ('altered', 'altered'), ('elsewhere', 'on another page'), ('page_only', 'page only'), ('not_found', 'not found'), ('invalid', 'no such page')], max_length=10)),
-                ('differences', models.JSONField(default=list)),
-                ('boxes', models.JSONField(default=list)),
-                ('lines', models.JSONField(null=True)),
-            ],
-            options={
-                'ordering': ['position'],
-            },
-        ),
-        migrations.CreateModel(
-            name='Mention',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('offset', models.PositiveIntegerField()),
-                ('marker', models.CharField(max_length=200)),
-                ('ordinal', models.PositiveIntegerField()),
-                ('first', models.PositiveIntegerField()),
-                ('last', models.PositiveIntegerField()),
-                ('document_id', models.UUIDField()),
-                ('verdict', models.CharField(choices=[('exact', 'word for word'), ('close', 'close'), ('altered', 'altered'), ('elsewhere', 'on another page'), ('page_only', 'page only'), ('not_found', 'not found'), ('invalid', 'no such page')], max_length=10)),
-            ],
-            options={
-                'ordering': ['offset'],
-            },
-        ),
-        migrations.CreateModel(
-            name='Question',
-            fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('text', models.TextField()),
-                ('model_choice', models.CharField(default='auto', max_length=80)),
-                ('reading_choice', models.CharField(default='auto', max_length=10)),
-                ('selection', models.JSONField(default=dict)),
-                ('idempotency_key', models.CharField(max_length=80, null=True)),
-            ],
-            options={
-                'ordering': ['created_at', 'id'],
-            },
-        ),
-        migrations.CreateModel(
-            name='ReadingPass',
-            fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('number', models.PositiveIntegerField()),
-                ('kind', models.CharField(choices=[('one_pass', 'One pass'), ('read', 'Reading'), ('write', 'Writing')], default='one_pass', max_length=8)),
-                ('status', models.CharField(choices=[('waiting', 'Waiting'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed'), ('stopped', 'Stopped')], default='waiting', max_length=8)),
-                ('pages', models.JSONField(default=list)),
-                ('endpoint_id', models.CharField(max_length=80)),
-                ('model_id', models.CharField(max_length=160)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('tokens_counted', models.BigIntegerField(default=0)),
-                ('tokens_reported', models.BigIntegerField(null=True)),
-                ('cached_tokens', models.BigIntegerField(default=0)),
-                ('output_tokens', models.BigIntegerField(default=0)),
-                ('finish_reason', models.CharField(blank=True, max_length=20)),
-                ('cost_usd', models.DecimalField(decimal_places=10, max_digits=20, null=True)),
-                ('output', models.TextField(blank=True)),
-                ('error_code', models.CharField(blank=True, max_length=40)),
-            ],
-            options={
-                'ordering': ['number'],
-            },
-        ),
         migrations.CreateModel(
             name='Answer',
             fields=[
@@ -141,5 +51,137 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['created_at', 'id'],
             },
+        ),
+        migrations.CreateModel(
+            name='Conversation',
+            fields=[
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('title', models.CharField(blank=True, max_length=200)),
+                ('shared_at', models.DateTimeField(null=True)),
+                ('touched_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('corpus', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='conversations', to='library.corpus')),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='conversations', to=settings.AUTH_USER_MODEL)),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='conversations', to='workspaces.workspace')),
+            ],
+            options={
+                'ordering': ['-touched_at', 'id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='Evidence',
+            fields=[
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('position', models.PositiveIntegerField()),
+                ('marker', models.CharField(max_length=200)),
+                ('marker_given', models.CharField(max_length=200)),
+                ('ordinal', models.PositiveIntegerField(null=True)),
+                ('page_number', models.PositiveIntegerField(null=True)),
+                ('document_id', models.UUIDField(null=True)),
+                ('revision_id', models.UUIDField(null=True)),
+                ('label', models.CharField(blank=True, max_length=300)),
+                ('quote', models.TextField()),
+                ('why', models.CharField(blank=True, max_length=500)),
+                ('verdict', models.CharField(choices=[('exact', 'word for word'), ('close', 'close'), ('altered', 'altered'), ('elsewhere', 'on another page'), ('page_only', 'page only'), ('not_found', 'not found'), ('invalid', 'no such page')], max_length=10)),
+                ('differences', models.JSONField(default=list)),
+                ('boxes', models.JSONField(default=list)),
+                ('lines', models.JSONField(null=True)),
+                ('answer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='evidence', to='conversations.answer')),
+            ],
+            options={
+                'ordering': ['position'],
+            },
+        ),
+        migrations.CreateModel(
+            name='Mention',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('offset', models.PositiveIntegerField()),
+                ('marker', models.CharField(max_length=200)),
+                ('ordinal', models.PositiveIntegerField()),
+                ('first', models.PositiveIntegerField()),
+                ('last', models.PositiveIntegerField()),
+                ('document_id', models.UUIDField()),
+                ('verdict', models.CharField(choices=[('exact', 'word for word'), ('close', 'close'), ('altered', 'altered'), ('elsewhere', 'on another page'), ('page_only', 'page only'), ('not_found', 'not found'), ('invalid', 'no such page')], max_length=10)),
+                ('answer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='mentions', to='conversations.answer')),
+            ],
+            options={
+                'ordering': ['offset'],
+            },
+        ),
+        migrations.CreateModel(
+            name='Question',
+            fields=[
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('text', models.TextField()),
+                ('model_choice', models.CharField(default='auto', max_length=80)),
+                ('reading_choice', models.CharField(default='auto', max_length=10)),
+                ('selection', models.JSONField(default=dict)),
+                ('idempotency_key', models.CharField(max_length=80, null=True)),
+                ('asked_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('conversation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='questions', to='conversations.conversation')),
+                ('parent_answer', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='follow_ups', to='conversations.answer')),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace')),
+            ],
+            options={
+                'ordering': ['created_at', 'id'],
+            },
+        ),
+        migrations.AddField(
+            model_name='answer',
+            name='question',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='answers', to='conversations.question'),
+        ),
+        migrations.CreateModel(
+            name='ReadingPass',
+            fields=[
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('number', models.PositiveIntegerField()),
+                ('kind', models.CharField(choices=[('one_pass', 'One pass'), ('read', 'Reading'), ('write', 'Writing')], default='one_pass', max_length=8)),
+                ('status', models.CharField(choices=[('waiting', 'Waiting'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed'), ('stopped', 'Stopped')], default='waiting', max_length=8)),
+                ('pages', models.JSONField(default=list)),
+                ('endpoint_id', models.CharField(max_length=80)),
+                ('model_id', models.CharField(max_length=160)),
+                ('attempts', models.PositiveSmallIntegerField(default=0)),
+                ('tokens_counted', models.BigIntegerField(default=0)),
+                ('tokens_reported', models.BigIntegerField(null=True)),
+                ('cached_tokens', models.BigIntegerField(default=0)),
+                ('output_tokens', models.BigIntegerField(default=0)),
+                ('finish_reason', models.CharField(blank=True, max_length=20)),
+                ('cost_usd', models.DecimalField(decimal_places=10, max_digits=20, null=True)),
+                ('output', models.TextField(blank=True)),
+                ('error_code', models.CharField(blank=True, max_length=40)),
+                ('answer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='passes', to='conversations.answer')),
+            ],
+            options={
+                'ordering': ['number'],
+            },
+        ),
+        migrations.AddIndex(
+            model_name='conversation',
+            index=models.Index(fields=['corpus', 'owner', '-touched_at'], name='conversation_list'),
+        ),
+        migrations.AddConstraint(
+            model_name='evidence',
+            constraint=models.UniqueConstraint(fields=('answer', 'position'), name='evidence_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='mention',
+            constraint=models.UniqueConstraint(fields=('answer', 'offset'), name='mention_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='question',
+            constraint=models.UniqueConstraint(fields=('conversation', 'idempotency_key'), name='question_asked_once'),
+        ),
+        migrations.AddIndex(
+            model_name='answer',
+            index=models.Index(condition=models.Q(('status__in', ['queued', 'reading', 'writing'])), fields=['queued_at'], name='answer_unfinished'),
+        ),
+        migrations.AddConstraint(
+            model_name='readingpass',
+            constraint=models.UniqueConstraint(fields=('answer', 'number'), name='pass_once'),
         ),
     ]
