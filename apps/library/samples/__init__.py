@@ -1,0 +1,1 @@
+"""The sample documents of a new installation, and how they were made."""

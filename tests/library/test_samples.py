@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import pytest
+
+from apps.library.ingestion.pymupdf_lean import pymupdf
+from apps.library.ingestion.readers.base import ReadOptions
+from apps.library.ingestion.readers.pdf import PdfReader
+from apps.library.samples import make_samples, office_lease
+
+SAMPLES = {"office-lease": make_samples.make_lease, "reading-with-proof": make_samples.make_guide}
+
+
+def texts(content: bytes) -> list[tuple[str, str]]:
+    data = memoryview(content)
+    pages = PdfReader().describe(data, ReadOptions()).pages
+    return [(page.label, page.text) for page in PdfReader().read_pages(data, 1, pages, ReadOptions())]
+
+
+def committed(name: str) -> Path:
+    return make_samples.FOLDER / f"{name}.pdf"
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_committed_sample_is_what_its_text_makes(name: str) -> None:
+    made = SAMPLES[name]()
+    assert made == SAMPLES[name]()
+    assert texts(made) == texts(committed(name).read_bytes())
+    assert len(made) < 150_000
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_every_page_of_a_sample_is_read_and_shows_nothing_hidden(name: str) -> None:
+    data = memoryview(committed(name).read_bytes())
+    pages = PdfReader().describe(data, ReadOptions()).pages
+    for page in PdfReader().read_pages(data, 1, pages, ReadOptions()):
+        assert (page.state, page.flags) == ("read", ())
+        assert page.text.endswith(page.label)
+
+
+def test_labels_of_the_lease_differ_from_positions() -> None:
+    labels = [label for label, _ in texts(committed("office-lease").read_bytes())]
+    assert labels[:4] == ["i", "ii", "1", "2"]
+    assert 10 <= len(labels) <= 12
+
+
+def test_contents_name_the_printed_pages_and_sums_agree() -> None:
+    pages = dict(texts(committed("office-lease").read_bytes()))
+    for entry in pymupdf.open(committed("office-lease")).get_toc():
+        title, position = " ".join(entry[1].split()), entry[2]
+        assert f"{title}\t{position - 2}" in pages["ii"]
+        assert title in pages[str(position - 2)]
+    assert sum(area for *_, area in office_lease.ROOMS) == 1_240
+    monthly = sum(cost for _, cost in office_lease.SERVICES) * office_lease.SHARE_PER_MILLE / 12_000
+    assert -(-monthly // 10) * 10 == 4_340
+    assert "120 days’ written notice" in " ".join(pages["3"].split())
