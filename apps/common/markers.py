@@ -41,7 +41,7 @@ CONVERSATION_HEADING = "# Conversation so far\n"
 QUESTION_HEADING = "# Question\n"
 REMINDER_HEADING = "# Reminder\n"
 
-# One look-ahead per kind: only the opening character is consumed, so overlapping look-alikes are all seen.
+# One look-ahead per kind: only the opening character is consumed, so overlapping ones are all seen.
 _LOOK_ALIKE = re.compile(
     rf"\[(?=\[{_GAP}[0-9]+{_GAP}:)"
     rf"|\[(?=\[{_PATH}:{_NUMBER}(?:{_GAP}[-–]{_GAP}{_NUMBER})?{_GAP}\]\])"

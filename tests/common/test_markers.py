@@ -67,7 +67,7 @@ def test_paths_with_lines_are_read(written: str, place: tuple[str, ...]) -> None
         ("the evidence < 3", "the evidence < 3"),
     ],
 )
-def test_look_alikes_are_broken_and_nothing_else(text: str, safe: str) -> None:
+def test_what_resembles_a_marker_is_broken_and_nothing_else(text: str, safe: str) -> None:
     assert neutralise(text) == safe
 
 

@@ -13,6 +13,6 @@ def test_long_prompts_get_longer_for_the_first_token(set_deadlines: Callable[...
 
 @pytest.mark.parametrize("value", ["soon", "0", "-1", "nan", "inf", "1e9"])
 def test_nonsense_is_refused_by_name(value: str, set_deadlines: Callable[..., None]) -> None:
-    set_deadlines(gap=value)  # type: ignore[arg-type]
+    set_deadlines(gap=value)
     with pytest.raises(ValueError, match="DOCANALYST_LLM_GAP_SECONDS"):
         deadlines()

@@ -116,6 +116,17 @@ async def test_a_missing_key_is_told_before_anything_is_sent(
     assert error is None
 
 
+@pytest.mark.parametrize("key", ["sk-1\nX-Evil: 1", "sk-é"])
+async def test_a_key_that_no_header_can_carry_is_refused(
+    provider_server: ProviderServer, make_request: MakeRequest, key: str
+) -> None:
+    _, error = await collect(make_request(), key)
+    assert error is not None
+    assert (error.code, error.reached_host) == ("key_rejected", False)
+    assert key not in str(vars(error))
+    assert provider_server.requests() == []
+
+
 async def test_variables_meant_for_another_host_are_not_sent_along(
     provider_server: ProviderServer, make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -180,7 +180,7 @@ async def test_a_million_tokens_take_seconds_and_leave_the_loop_free() -> None:
     [
         ("What does the lease say about rent?", "en"),
         ("Was steht im Vertrag über die Miete?", "de"),
-        ("Que dit le bail sur le loyer ?", "fr"),
+        ("Que dit le bail pour le loyer ?", "fr"),
         ("¿Qué dice el contrato sobre la renta?", "es"),
         ("賃料", "en"),
     ],

@@ -39,7 +39,9 @@ def reference_count(messages: list[dict[str, str]]) -> int:
 
 def test_the_sum_of_all_parts_is_what_llama_counts_for_the_request() -> None:
     rules = "You answer from the documents.\n\n"
-    parts = [(DOCUMENT_HEADING.format(ordinal=7, name="lease.pdf"), None)]
+    parts: list[tuple[str, tuple[int, str] | None]] = [
+        (DOCUMENT_HEADING.format(ordinal=7, name="lease.pdf"), None)
+    ]
     numbers = [1, 12, 123, 1234, 99_999, 123_456, 1_234_567, 9]
     parts += [
         (pack_page(1007, number, text), (number, text)) for number, text in zip(numbers, PAGES, strict=True)

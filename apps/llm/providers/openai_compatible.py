@@ -213,7 +213,12 @@ async def close_clients() -> None:
 
 
 def authorization(api_key: str) -> dict[str, str | Omit]:
-    """The header that carries the key; without one the client's own header is left out."""
+    """The header that carries the key; without one the client's own header is left out.
+
+    Raises LLMError for a key that no header can carry, such as one pasted with a line end inside.
+    """
+    if not (api_key.isascii() and api_key.isprintable()):
+        raise LLMError("key_rejected", reached_host=False)
     return {"Authorization": f"Bearer {api_key}" if api_key else Omit()}
 
 

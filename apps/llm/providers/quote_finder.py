@@ -13,7 +13,7 @@ from decimal import Decimal
 from apps.common.markers import PAGE_HEADER, QUESTION_HEADING
 from apps.llm.errors import LLMError
 from apps.llm.providers.base import CallEvent
-from apps.llm.providers.quote_search import FoundQuote, PackedPage, find_quotes, language_of, question_terms
+from apps.llm.providers.quote_search import FoundQuote, PackedPage, find_quotes, question_terms, sentences_for
 from apps.llm.tokens import count_tokens
 from apps.llm.types import ChatRequest, Finished, TextDelta, Usage
 
@@ -21,28 +21,6 @@ from apps.llm.types import ChatRequest, Finished, TextDelta, Usage
 DELTAS_PER_SECOND = 60
 LONGEST_ANSWER_SECONDS = 1.5
 
-_SENTENCES = {
-    "en": (
-        "These sentences share the most telling words with the question:",
-        "No sentence of the selected documents shares the question’s telling words.",
-        "The selected documents begin like this:",
-    ),
-    "de": (
-        "Diese Sätze teilen die aussagekräftigsten Wörter mit der Frage:",
-        "Kein Satz der ausgewählten Dokumente enthält die aussagekräftigen Wörter der Frage.",
-        "So beginnen die ausgewählten Dokumente:",
-    ),
-    "fr": (
-        "Ces phrases partagent avec la question ses mots les plus parlants :",
-        "Aucune phrase des documents choisis ne contient les mots parlants de la question.",
-        "Voici comment commencent les documents choisis :",
-    ),
-    "es": (
-        "Estas frases comparten con la pregunta sus palabras más reveladoras:",
-        "Ninguna frase de los documentos elegidos contiene las palabras reveladoras de la pregunta.",
-        "Así empiezan los documentos elegidos:",
-    ),
-}
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>#|~&$])")
 _DELTA = re.compile(r"\S+\s*|\s+")
 
@@ -80,11 +58,11 @@ def find_answer(request: ChatRequest) -> str:
 
 def write_answer(quotes: list[FoundQuote], question: str) -> str:
     """Quotes in the answer format: the evidence block, then Markdown with a marker after each quote."""
-    found, nothing, openings = _SENTENCES[language_of(question)]
+    sentences = sentences_for(question)
     evidence = "".join(f'{quote.page.marker} "{quote.quote}"\n' for quote in quotes)
     if not quotes:
-        return f"<evidence>\n</evidence>\n{nothing}\n"
-    heading = found if question_terms(question) else openings
+        return f"<evidence>\n</evidence>\n{sentences.nothing}\n"
+    heading = sentences.found if question_terms(question) else sentences.openings
     bullets = "".join(f"- “{_escape_markdown(quote.quote)}” {quote.page.marker}\n" for quote in quotes)
     return f"<evidence>\n{evidence}</evidence>\n{heading}\n\n{bullets}"
 

@@ -6,9 +6,11 @@ than a long one. Words are compared by a light stem; Chinese, Japanese and Korea
 
 import math
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 MOST_QUOTES = 5
 MOST_WORDS = 40
@@ -29,65 +31,19 @@ _SENTENCE_END = re.compile(
     r"(?<=[.!?])[\"'”’)\]]*\s+(?=[^\sa-z])|(?<=[。！？])|\n\s*\n|\n(?=\s*[•▪–*-]\s)|(?<=[;{}])\n"
 )
 
-STOP_WORDS = {
-    "en": """a about above after again all also am an and any are as at be because been before being below between both
-        but by can could did do does doing don down during each few for from further had has have having he her here
-        hers him his how i if in into is it its itself just many may me might need needed needs more most much must my no nor not now of
-        off on once only or other our out over own please said same say says she should so some such tell than that
-        the their them then there these they this those through to too under until up upon us very was we were what
-        when where which while who whom whose why will with would you your yours document documents file files page
-        pages text find give show list explain describe summarise summarize summary""",
-    "de": """aber alle als also am an auch auf aus bei bin bis bist da damit dann das dass dein dem den der des die dies
-        diese dieser dieses doch dort du durch ein eine einem einen einer eines er es für gibt haben hat ich ihr im in
-        ist ja kann kein keine können man mehr mein mit muss nach nicht noch nur ob oder ohne sehr sein seine sich sie
-        sind so über um und uns unter vom von vor war was wann warum weil welche welcher welches wenn wer werden wie
-        wieviel wird wir wo wurde zu zum zur dokument dokumente datei seite seiten text""",
-    "fr": """à au aux avec ce ces cet cette comme comment combien dans de des du elle elles en est et être eux fait il ils
-        je la le les leur lui ma mais me mes moi mon ne nos notre nous on ou où par pas plus pour pourquoi qu quand que
-        quel quelle quelles quels qui quoi sa se ses si son sont sur ta te tes toi ton tu un une vos votre vous y
-        document documents fichier page pages texte""",
-    "es": """a al algo como cómo con cuál cuáles cuándo cuánto cuántos de del desde donde dónde el ella ellas ellos en
-        entre era es esa ese eso esta este esto está están fue ha hay la las le les lo los más me mi muy no nos o para
-        pero por porque qué que quien quién se ser si sin sobre son su sus también te tiene tu un una uno y ya
-        documento documentos archivo página páginas texto""",
-}
-_STOP_SETS = {language: frozenset(words.split()) for language, words in STOP_WORDS.items()}
-_ALL_STOP_WORDS = frozenset().union(*_STOP_SETS.values())
-_SUFFIXES = (
-    *("ating", "ators", "ates", "ated", "ator", "ate", "iers", "ier", "iest", "ungen", "ung"),
-    *(
-        "isations",
-        "izations",
-        "isation",
-        "ization",
-        "ations",
-        "ation",
-        "ments",
-        "ment",
-        "ities",
-        "ity",
-        "ingly",
-    ),
-    *(
-        "ings",
-        "ing",
-        "edly",
-        "ies",
-        "ied",
-        "ers",
-        "ern",
-        "est",
-        "ed",
-        "er",
-        "en",
-        "em",
-        "es",
-        "ly",
-        "e",
-        "s",
-        "y",
-    ),
-)
+_WORDS = tomllib.loads(Path(__file__).with_name("quote_words.toml").read_text(encoding="utf-8"))
+_SUFFIXES: tuple[str, ...] = tuple(_WORDS.pop("suffixes").split())
+_STOP_SETS = {language: frozenset(words["stop_words"].split()) for language, words in _WORDS.items()}
+_ALL_STOP_WORDS: frozenset[str] = frozenset().union(*_STOP_SETS.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Sentences:
+    """What the quote finder says around its quotes, in one language."""
+
+    found: str
+    nothing: str
+    openings: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +74,12 @@ def language_of(question: str) -> str:
     counts = {language: sum(word in stop for word in words) for language, stop in _STOP_SETS.items()}
     best = max(counts, key=lambda language: counts[language])
     return best if counts[best] > counts["en"] else "en"
+
+
+def sentences_for(question: str) -> Sentences:
+    """The sentences in the language of a question."""
+    words = _WORDS[language_of(question)]
+    return Sentences(words["found"], words["nothing"], words["openings"])
 
 
 def question_terms(question: str) -> list[str]:
