@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from django.core.exceptions import PermissionDenied
+from django.http import Http404
 
+from apps.llm.catalogue import QUOTE_FINDER_ID, Endpoint, load_catalogue
 from apps.workspaces.access import Actor
 
 
@@ -11,3 +13,12 @@ def require_instance_administrator(actor: Actor) -> None:
     """Raise PermissionDenied unless the actor runs this installation."""
     if not (actor.is_authenticated and actor.is_active and actor.is_staff):
         raise PermissionDenied
+
+
+def endpoint_for(actor: Actor, endpoint_id: str) -> Endpoint:
+    """The endpoint of the catalogue, for those who run the installation; PermissionDenied or Http404."""
+    require_instance_administrator(actor)
+    endpoint = load_catalogue().get(endpoint_id)
+    if endpoint is None or endpoint.id == QUOTE_FINDER_ID:
+        raise Http404
+    return endpoint

@@ -114,7 +114,7 @@ def mark_unhealthy(
         return False
     endpoint = load_catalogue()[endpoint_id]
     own, _ = _rows_of(endpoint_id, workspace_id)
-    row = own if own is not None and _usable_key(own, endpoint) is not None else _installation_row(endpoint)
+    row = own if own is not None and _usable_key(own, endpoint) is not None else installation_row(endpoint)
     # The moment it began is kept: a second failure is not news.
     Connection.objects.filter(pk=row.pk).exclude(is_healthy=False).update(
         is_healthy=False, unhealthy_since=timezone.now(), probed_at=timezone.now()
@@ -258,7 +258,8 @@ def _rows_of(endpoint_id: str, workspace_id: uuid.UUID | None) -> tuple[Connecti
     return by_owner.get(workspace_id) if workspace_id else None, by_owner.get(None)
 
 
-def _installation_row(endpoint: Endpoint) -> Connection:
+def installation_row(endpoint: Endpoint) -> Connection:
+    """The installation's row of an endpoint, made when there is none; a retired one is made switched off."""
     row, _ = Connection.objects.get_or_create(
         workspace=None, endpoint_id=endpoint.id, defaults={"is_enabled": not is_retired(endpoint)}
     )

@@ -1,0 +1,94 @@
+"""Endpoints as people meet them: one card a host, with its address, its key and the models it serves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+from apps.connections.services import EndpointState, endpoint_states, host_of
+from apps.llm.catalogue import QUOTE_FINDER_ID
+
+Status = Literal["ready", "unhealthy", "off", "no_key", "stale_key", "no_address", "retired"]
+
+TITLES = {
+    "deepinfra": "DeepInfra",
+    "openrouter": "OpenRouter",
+    "novita": "Novita",
+    "huggingface": "HuggingFace router",
+    "vllm": "vLLM, your own server",
+    "ollama": "Ollama, on your own machine",
+    "meta": "Meta Llama API",
+    "groq": "Groq",
+    "together": "Together",
+    "fireworks": "Fireworks",
+    "replicate": "Replicate",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One host and its endpoints, in the catalogue's order. id: of its first endpoint."""
+
+    states: tuple[EndpointState, ...]
+
+    @property
+    def id(self) -> str:
+        return self.states[0].endpoint.id
+
+    @property
+    def title(self) -> str:
+        endpoint = self.states[0].endpoint
+        return TITLES.get(endpoint.provider) or urlsplit(endpoint.base_url).hostname or endpoint.provider
+
+    @property
+    def first(self) -> EndpointState:
+        return self.states[0]
+
+    @property
+    def probed(self) -> EndpointState | None:
+        return next((state for state in self.states if state.probed_at and state.facts), None)
+
+    @property
+    def may_be_tested(self) -> bool:
+        return self.status not in {"no_address", "no_key", "stale_key"} and bool(self.first.endpoint.base_url)
+
+    @property
+    def has_saved_key(self) -> bool:
+        return self.first.api_key_source == "installation" or self.first.is_key_stale
+
+    @property
+    def status(self) -> Status:
+        """The state of the whole: ready when one of its models can be asked."""
+        if not self.first.is_opted_in:
+            return "no_address"
+        if all(state.is_retired and not state.is_connected for state in self.states):
+            return "retired"
+        if any(state.is_key_stale for state in self.states):
+            return "stale_key"
+        if self.first.api_key_source == "none":
+            return "no_key"
+        connected = [state for state in self.states if state.is_connected]
+        if not connected:
+            return "off"
+        return "ready" if any(state.healthy for state in connected) else "unhealthy"
+
+
+def hosts() -> list[Host]:
+    """All hosts of the installation, the built-in quote finder left out: those in use first, retired ones last."""
+    grouped: dict[tuple[str, str, str], list[EndpointState]] = {}
+    for state in endpoint_states():
+        if state.endpoint.id != QUOTE_FINDER_ID:
+            grouped.setdefault(host_of(state.endpoint), []).append(state)
+    rank: dict[Status, int] = {"unhealthy": 0, "ready": 0, "stale_key": 0, "off": 1, "retired": 9}
+    return sorted(
+        (Host(tuple(states)) for states in grouped.values()), key=lambda host: rank.get(host.status, 2)
+    )
+
+
+def has_model(every: Iterable[Host]) -> bool:
+    """Whether a language model is connected; else the quote finder answers."""
+    return any(
+        state.is_connected and state.endpoint.family != "guard" for host in every for state in host.states
+    )
