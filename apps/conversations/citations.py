@@ -1,38 +1,42 @@
 """What a model wrote, split as it streams into evidence, text and citation markers.
 
-Models do not keep to one spelling. The grammar read here is wide, the one written is narrow: text that
-leaves this module holds markers only as `[[ordinal:page]]` or `[[ordinal:first-last]]`.
+Models do not keep to one spelling (marker_grammar.py); text that leaves this module does.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Container, Iterable
-from dataclasses import dataclass
+from collections.abc import Container
+from dataclasses import dataclass, replace
 
-PageKey = tuple[int, int]
-"""(ordinal, page number), both 1-based."""
-
-_OPEN = r"[\[【［]"
-_CLOSE = r"[\]】］]"
-_COLON = r"\s*[:：]\s*"
-_DASH = r"\s*[-‐‑‒–—−~]\s*"
-_PAGE = r"(?:[pP]\.?\s?)?\d{1,7}"
-_PAIR = rf"\d{{1,6}}{_COLON}{_PAGE}(?:{_DASH}(?:\d{{1,6}}{_COLON})?{_PAGE})?"
-_REST = rf"(?:{_PAIR}|{_PAGE}(?:{_DASH}{_PAGE})?)"
-_NEXT = r"\s*[,;，；、]\s*"
-_BROKEN_NEXT = rf"(?:{_NEXT}|\s*{_CLOSE}\s*[,;，；、]?\s*{_OPEN}\s*)"
-
-_DOUBLE = re.compile(rf"{_OPEN}{{2}}\s*({_PAIR}(?:{_BROKEN_NEXT}{_REST})*)\s*{_CLOSE}{{2}}")
-# One bracket, or two opened and one closed. A parenthesis behind it makes it a Markdown link instead.
-_SINGLE = re.compile(rf"{_OPEN}{{1,2}}\s*({_PAIR}(?:{_NEXT}{_REST})*)\s*{_CLOSE}(?![(\]】］])")
-_MARKER_CHARACTERS = re.compile(r"[0-9 \t:：,;，；、‐‑‒–—−~pP.\[\]【】［］-]*")
-_PAIR_PARTS = re.compile(
-    rf"(?:(\d{{1,6}}){_COLON})?(?:[pP]\.?\s?)?(\d{{1,7}})"
-    rf"(?:{_DASH}(?:\d{{1,6}}{_COLON})?(?:[pP]\.?\s?)?(\d{{1,7}}))?"
+from apps.common.markers import PATH_MARKER
+from apps.conversations.marker_grammar import (
+    AFTER_OPEN_BRACKET,
+    DOUBLE,
+    MARKER_CHARACTERS,
+    SINGLE,
+    EvidenceLine,
+    PageKey,
+    PageOfLine,
+    SentPages,
+    canonical_marker,
+    parse_evidence_line,
+    parse_pairs,
 )
-_AFTER_OPEN_BRACKET = re.compile(rf"{_OPEN} ?$")
+
+__all__ = [
+    "AnswerParser",
+    "Event",
+    "EvidenceLine",
+    "MarkerSeen",
+    "PageKey",
+    "PageOfLine",
+    "SentPages",
+    "TextDelta",
+    "canonical_marker",
+    "parse_evidence_line",
+    "parse_pairs",
+]
 
 _TAG = re.compile(r"<\s{0,3}(/?)\s{0,3}evidence\s{0,3}>", re.IGNORECASE)
 _TAG_CLOSE = re.compile(r"<\s{0,3}/\s{0,3}evidence\s{0,3}>", re.IGNORECASE)
@@ -43,33 +47,15 @@ _SPECIAL = re.compile(r"[<\[【［`~\n]")
 _FENCE_LINE = re.compile(r"(`{3,}|~{3,})([^\n]*)\n")
 _MAYBE_FENCE_END = re.compile(r"[ \t>]*[`~]*[ \t]*$")
 _LINE_START = re.compile(r"[ \t>]*$")
-_BULLET = re.compile(r"^\s*(?:[-*•+]\s+|\d{1,3}[.)]\s+|>\s*)*")
-_QUOTE_PAIRS = (('"', '"'), ("“", "”"), ("„", "“"), ("«", "»"), ("‘", "’"), ("'", "'"))
-_WHY = re.compile(r"^[\s.,;]*(?:[-–—]+|\()\s*")
 
 # How much of a stream may be held back until a decision: each is a window over the text from the
 # character in question, so that decisions depend on the text and never on how it was cut.
 _MARKER_WINDOW = 120
+_PATH_MARKER_WINDOW = 400
 _CODE_SPAN_WINDOW = 200
 _FENCE_LINE_WINDOW = 200
 _EVIDENCE_LINE_WINDOW = 4_000
 _QUOTE_LINES = 8
-
-
-@dataclass(frozen=True, slots=True)
-class EvidenceLine:
-    """One line of the evidence block.
-
-    marker_text: as the model wrote it, empty when it wrote none; then ordinal, page and last are None.
-    quote: without its quote signs, empty when the line has none. why: what the model added behind it.
-    """
-
-    marker_text: str
-    ordinal: int | None
-    page: int | None
-    quote: str
-    why: str = ""
-    last: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,92 +83,17 @@ class MarkerSeen:
 Event = EvidenceLine | TextDelta | MarkerSeen
 
 
-def canonical_marker(ordinal: int, first: int, last: int | None = None) -> str:
-    """The one spelling of a marker that leaves this room."""
-    return f"[[{ordinal}:{first}]]" if last in (None, first) else f"[[{ordinal}:{first}-{last}]]"
-
-
-class SentPages(Container[PageKey]):
-    """The pages of a manifest as a container of (ordinal, number), kept as ranges."""
-
-    def __init__(self, ranges: Iterable[tuple[int, int, int]]) -> None:
-        """ranges: (ordinal, first, last), both ends included, in any order, not overlapping."""
-        self._starts: dict[int, list[int]] = {}
-        self._ends: dict[int, list[int]] = {}
-        for ordinal, first, last in sorted(ranges):
-            self._starts.setdefault(ordinal, []).append(first)
-            self._ends.setdefault(ordinal, []).append(last)
-
-    def __contains__(self, key: object) -> bool:
-        if not isinstance(key, tuple) or len(key) != 2:
-            return False
-        ordinal, number = key
-        starts = self._starts.get(ordinal)
-        if starts is None:
-            return False
-        index = bisect_right(starts, number) - 1
-        return index >= 0 and bool(number <= self._ends[ordinal][index])
-
-
-def parse_pairs(body: str) -> list[tuple[int, int, int]]:
-    """The (ordinal, first, last) named inside a marker's brackets; a bare page takes the ordinal before it."""
-    pairs: list[tuple[int, int, int]] = []
-    ordinal = 0
-    for match in _PAIR_PARTS.finditer(body):
-        ordinal = int(match[1]) if match[1] else ordinal
-        first = int(match[2])
-        last = int(match[3]) if match[3] else first
-        pairs.append((ordinal, min(first, last), max(first, last)))
-    return pairs
-
-
-def parse_evidence_line(line: str) -> EvidenceLine | None:
-    """Read one line of the block; None when it is neither marked nor a quote.
-
-    The quote runs from the first to the last quote sign of the line. A marker may stand behind it.
-    """
-    body = line[_BULLET.match(line).end() :].strip()  # type: ignore[union-attr]
-    match = _DOUBLE.match(body) or _SINGLE.match(body)
-    if match:
-        rest = body[match.end() :].lstrip().removeprefix(":").lstrip()
-    elif body[:1] in ('"', "“", "„", "«"):
-        rest = body
-        match = _last_match(body)
-        if match:
-            rest = (body[: match.start()] + body[match.end() :]).strip()
-    else:
-        return None
-    quote, why = _quote_and_why(rest)
-    if match is None:
-        return EvidenceLine("", None, None, quote, why)
-    ordinal, first, last = parse_pairs(match[1])[0]
-    return EvidenceLine(match[0], ordinal, first, quote, why, last)
-
-
-def _last_match(body: str) -> re.Match[str] | None:
-    closing = max(body.rfind(end) for _, end in _QUOTE_PAIRS)
-    return _DOUBLE.search(body, closing)
-
-
-def _quote_and_why(rest: str) -> tuple[str, str]:
-    for start, end in _QUOTE_PAIRS:
-        first, last = rest.find(start), rest.rfind(end)
-        if first != -1 and last > first and not rest[:first].strip(" -–—:"):
-            why = _WHY.sub("", rest[last + 1 :]).strip()
-            return rest[first + 1 : last].strip(), why
-    # Unquoted words behind a marker are still words to look for; verification decides what they are.
-    return rest.strip().lstrip("-–— ").strip('"“”'), ""
-
-
 class AnswerParser:
     """Turns the raw stream of an answer into events, whatever its chunks.
 
-    sent: the pages of the manifest. `text` is every TextDelta joined, without surrounding white space.
+    sent: the pages of the manifest. page_of_line: for repositories, so that `[[path:line]]` is a marker too.
+    `text` is every TextDelta joined, without surrounding white space.
     Line feeds alone end lines: carriage returns and NUL, which no row can keep, are dropped.
     """
 
-    def __init__(self, sent: Container[PageKey]) -> None:
+    def __init__(self, sent: Container[PageKey], page_of_line: PageOfLine | None = None) -> None:
         self._sent = sent
+        self._page_of_line = page_of_line
         self._buffer = ""
         self._in_evidence = False
         self._fence = ""  # the run that opened the code block we are in
@@ -337,7 +248,7 @@ class AnswerParser:
         if end is None:
             self._emit(self._take(run))
             return True
-        marker = _DOUBLE.fullmatch(line[run : end.start()].strip())
+        marker = DOUBLE.fullmatch(line[run : end.start()].strip())
         self._take(end.end())
         if marker:
             self._mark(marker)
@@ -347,21 +258,40 @@ class AnswerParser:
 
     def _step_marker(self, final: bool) -> bool:
         window = self._buffer[:_MARKER_WINDOW]
-        match = _DOUBLE.match(window)
+        match = DOUBLE.match(window)
         if match:
             self._take(match.end())
             self._mark(match)
             return True
-        run = _MARKER_CHARACTERS.match(window)
+        run = MARKER_CHARACTERS.match(window)
         if not final and len(window) < _MARKER_WINDOW and run and run.end() == len(window):
             return False
-        match = _SINGLE.match(window)
+        if self._page_of_line and self._buffer.startswith("[["):
+            moved = self._step_path_marker(self._page_of_line, final)
+            if moved is not None:
+                return moved
+        match = SINGLE.match(window)
         # A document's own `[[3:12]]` was stored as `[ [3:12]]`; copied by a model it must not become ours.
-        if match and not _AFTER_OPEN_BRACKET.search(self._tail) and self._all_known(match[1]):
+        if match and not AFTER_OPEN_BRACKET.search(self._tail) and self._all_known(match[1]):
             self._take(match.end())
             self._mark(match)
             return True
         self._emit(self._take(1))
+        return True
+
+    def _step_path_marker(self, page_of_line: PageOfLine, final: bool) -> bool | None:
+        """None: it is none. A path that was not sent stays text, like any brackets."""
+        window = self._buffer[:_PATH_MARKER_WINDOW]
+        if not final and len(window) < _PATH_MARKER_WINDOW and "]]" not in window and "\n" not in window:
+            return False
+        match = PATH_MARKER.match(window)
+        if match is None:
+            return None
+        found = page_of_line(match["path"], int(match["first"]), int(match["last"] or match["first"]))
+        if found is None or not self._is_known(*found):
+            return None
+        self._take(match.end())
+        self._emit_marker(found, match[0])
         return True
 
     def _is_known(self, ordinal: int, first: int, last: int) -> bool:
@@ -372,19 +302,21 @@ class AnswerParser:
 
     def _mark(self, match: re.Match[str]) -> None:
         pairs = parse_pairs(match[1])
-        any_known = any(self._is_known(*pair) for pair in pairs)
-        if not any_known:
-            self._emit(match[0])
-        for ordinal, first, last in pairs:
-            if any_known:
-                written = canonical_marker(ordinal, first, last)
-                self._emit(written)
-            else:
-                written = match[0]
-            offset = self._length - len(written)
-            self._flush()
-            known = self._is_known(ordinal, first, last)
-            self._events.append(MarkerSeen(offset, ordinal, first, last, match[0], known))
+        if any(self._is_known(*pair) for pair in pairs):
+            for pair in pairs:
+                self._emit_marker(pair, match[0])
+            return
+        self._emit(match[0])
+        offset = self._length - len(match[0])
+        self._flush()
+        self._events += [MarkerSeen(offset, *pair, match[0], False) for pair in pairs]
+
+    def _emit_marker(self, pair: tuple[int, int, int], raw: str) -> None:
+        written = canonical_marker(*pair)
+        self._emit(written)
+        offset = self._length - len(written)
+        self._flush()
+        self._events.append(MarkerSeen(offset, *pair, raw, self._is_known(*pair)))
 
     # -- code --
 
@@ -482,4 +414,10 @@ class AnswerParser:
 
     def _add(self, item: EvidenceLine) -> None:
         self._flush()
+        path = PATH_MARKER.fullmatch(item.marker_text) if item.ordinal is None else None
+        if path and self._page_of_line:
+            lines = int(path["first"]), int(path["last"] or path["first"])
+            found = self._page_of_line(path["path"], *lines)
+            if found:
+                item = replace(item, ordinal=found[0], page=found[1], last=found[2])
         self._events.append(item)

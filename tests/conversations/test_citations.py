@@ -210,11 +210,41 @@ def test_a_fence_around_the_block_is_dropped() -> None:
         ('"a b" [[3:12]]', EvidenceLine("[[3:12]]", 3, 12, "a b", last=12)),
         ('"a b c"', EvidenceLine("", None, None, "a b c")),
         ("[[3:12]] «a b» — c", EvidenceLine("[[3:12]]", 3, 12, "a b", "c", 12)),
+        ('[[3:12]] Section 4 says "a b"', EvidenceLine("[[3:12]]", 3, 12, "a b", "Section 4 says", 12)),
+        ('[[src/app.py:12]] "a b"', EvidenceLine("[[src/app.py:12]]", None, None, "a b")),
         ("plain words", None),
     ],
 )
 def test_evidence_lines_are_read_tolerantly(line: str, expected: EvidenceLine | None) -> None:
     assert parse_evidence_line(line) == expected
+
+
+def page_of_line(path: str, first: int, last: int) -> tuple[int, int, int] | None:
+    return (1, first // 100 + 1, last // 100 + 1) if path in ("src/app.py", "app/[id]/page.tsx") else None
+
+
+def parse_code(*chunks: str) -> list[Event]:
+    parser = AnswerParser(SENT, page_of_line)
+    return joined([*(event for chunk in chunks for event in parser.feed(chunk)), *parser.finish()])
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("[[src/app.py:42]]", "[[1:1]]"),
+        ("[[src/app.py:90-130]]", "[[1:1-2]]"),
+        ("[[app/[id]/page.tsx:7]]", "[[1:1]]"),
+        ("[[src/gone.py:42]]", "[[src/gone.py:42]]"),
+        ("[[src/app.py:4200]]", "[[src/app.py:4200]]"),
+        ("[[ -z $HOME ]] and [[3:12]]", "[[ -z $HOME ]] and [[3:12]]"),
+    ],
+)
+def test_a_line_of_a_file_becomes_the_page_that_holds_it(written: str, shown: str) -> None:
+    raw = f'<evidence>\n[[src/app.py:142]] "a b c d"\n</evidence>\nSee {written}.\nEnd.'
+    events = parse_code(raw)
+    assert text_of(events) == f"See {shown}.\nEnd."
+    assert evidence_of(events) == [EvidenceLine("[[src/app.py:142]]", 1, 2, "a b c d", last=2)]
+    assert parse_code(*raw) == events
 
 
 def test_carriage_returns_and_nul_are_dropped() -> None:
