@@ -228,12 +228,13 @@ class Supervisor:
             self.guardian.stdin.flush()
 
     async def watch_parent(self) -> None:
-        """Stop when the process that started us is gone (make, killed without a chance to pass it on)."""
+        """Stop when make, which started us, is gone or was interrupted alone."""
         if not self.stop_with_parent:
             return
         parent = os.getppid()
-        while os.getppid() == parent:  # noqa: ASYNC110 (no event tells of it on every system)
-            await asyncio.sleep(0.5)
+        at_first = blocks_interrupt(parent)
+        while os.getppid() == parent and blocks_interrupt(parent) == at_first:  # noqa: ASYNC110 (nothing tells of it)
+            await asyncio.sleep(0.25)
         self.stop()
 
     # Readiness ------------------------------------------------------------------------------------
@@ -291,6 +292,20 @@ async def relay(name: str, descriptor: int) -> None:
                 say(name, line.decode(errors="replace").rstrip())
     finally:
         transport.close()
+
+
+def blocks_interrupt(process_id: int) -> bool:
+    """Whether a process holds back SIGINT; false where /proc does not say.
+
+    An interrupted make waits for its child inside its handler, where SIGINT is blocked, and passes nothing on:
+    a terminal reaches both, but whoever signals make alone would wait for ever.
+    """
+    try:
+        lines = Path(f"/proc/{process_id}/status").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return False
+    masks = [int(line.split()[1], 16) for line in lines if line.startswith("SigBlk:")]
+    return bool(masks and masks[0] >> (signal.SIGINT - 1) & 1)
 
 
 def say(name: str, text: str) -> None:

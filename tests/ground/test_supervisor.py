@@ -13,7 +13,7 @@ import pytest
 
 from docanalyst.processes import parts
 from docanalyst.supervisor import status_words, usable_cores
-from tests.services import ROOT, LiveStack, clean_environment, free_port, run_live_stack, wait_for
+from tests.services import ROOT, LiveStack, clean_environment, free_port, guarded, run_live_stack, wait_for
 
 pytestmark = pytest.mark.services
 
@@ -125,6 +125,25 @@ def test_a_killed_supervisor_leaves_no_process(tmp_path: Path) -> None:
         processes = stack.processes()
         stack.stop(signal.SIGKILL)
         wait_for(lambda: not still_running(processes), seconds=10, what="all processes gone")
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name
+)
+def test_a_signal_to_make_alone_ends_every_process(number: signal.Signals, tmp_path: Path) -> None:
+    makefile = tmp_path / "Makefile"
+    makefile.write_text(f"run:\n\t@exec {sys.executable} -m docanalyst.supervisor --stop-with-parent\n")
+    variables = clean_environment(PORT=str(free_port()), DOCANALYST_DATA_DIR=str(tmp_path / "data"))
+    make = ["make", "--no-print-directory", "-f", str(makefile), "run"]
+    with guarded(make, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        assert process.stdout is not None
+        log: list[bytes] = []
+        assert any(b"DocAnalyst is ready" in (log.append(line) or line) for line in process.stdout), b"".join(
+            log
+        )
+        processes = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(number)
+        wait_for(lambda: not still_running(processes), seconds=15, what="all processes gone")
 
 
 def test_a_taken_port_is_refused_before_anything_starts(tmp_path: Path) -> None:
