@@ -109,6 +109,14 @@ def test_the_same_sentence_on_many_pages_is_quoted_once() -> None:
     assert quote.page.number == 1
 
 
+@pytest.mark.parametrize(
+    "text", ["A topological deﬁnition stands here.", "A longer defi-\nnition stands here."]
+)
+def test_ligatures_and_hyphens_at_line_ends_hide_no_word(text: str) -> None:
+    (quote,) = find_quotes([PackedPage(1, 1, text)], "Which definition?")
+    assert quote.quote == " ".join(text.split())
+
+
 def test_markdown_in_a_quote_is_shown_and_not_obeyed() -> None:
     page = PackedPage(1, 1, "Call `run` with *args and [link](http://x) or <b>html</b> for zebras.")
     answer = write_answer(find_quotes([page], "zebras"), "zebras")

@@ -23,12 +23,17 @@ _LEAST_RARITY = 0.2
 _K1, _B, _TYPICAL_WORDS = 1.2, 0.6, 20
 
 _WORD = re.compile(r"[^\W_]+")
+_LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
+_LIGATURE = re.compile("[ﬀ-ﬆ]")
+_HYPHENATED = re.compile(r"(?<=[^\W\d_])-\n(?=[^\W\d_])")
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
 _HIRAGANA = re.compile("[\u3040-\u309f]")  # grammar rather than meaning
 _CJK_RUN = re.compile(f"[{_CJK}]+")
 # A sentence ends at its mark, at a blank line, or before a bullet; lines of code count as sentences, too.
 _SENTENCE_END = re.compile(
     r"(?<=[.!?])[\"'”’)\]]*\s+(?=[^\sa-z])|(?<=[。！？])|\n\s*\n|\n(?=\s*[•▪–*-]\s)|(?<=[;{}])\n"
+    # Numbered clauses: “6.1 The deposit …”.
+    r"|\n(?=\d{1,3}\.(?:\d{1,3}\.?)*\s+[^\Wa-z\d_])"
 )
 
 _WORDS = tomllib.loads(Path(__file__).with_name("quote_words.toml").read_text(encoding="utf-8"))
@@ -107,12 +112,12 @@ def find_quotes(pages: Iterable[PackedPage], question: str, *, most: int = MOST_
     for page in pages:
         # Most pages of a long text hold none of the words; one search tells.
         sentence_count += 1 + len(page.text) // 120
-        if finder.search(page.text) is None:
+        if finder.search(_fold(page.text)) is None:
             continue
         for sentence in _sentences(page.text):
             found = Counter(
                 term
-                for match in finder.finditer(sentence)
+                for match in finder.finditer(_fold(sentence))
                 for term in _terms_of(match.group().lower())
                 if term in wanted
             )
@@ -135,7 +140,7 @@ def cut_to_quote(sentence: str, finder: re.Pattern[str] | None = None) -> str:
     words = sentence.split()
     if len(words) <= MOST_WORDS:
         return " ".join(words)
-    hits = [int(finder is not None and finder.search(word) is not None) for word in words]
+    hits = [int(finder is not None and finder.search(_fold(word)) is not None) for word in words]
     best_start, best_hits = 0, sum(hits[:MOST_WORDS])
     current = best_hits
     for start in range(1, len(words) - MOST_WORDS + 1):
@@ -216,6 +221,13 @@ def _terms_of(word: str) -> list[str]:
     if word in _ALL_STOP_WORDS or (len(word) < 2 and not word.isdigit()):
         return []
     return [_stem(word)]
+
+
+def _fold(text: str) -> str:
+    """The text as it reads: ligatures and words hyphenated at a line end are put together for searching."""
+    if _LIGATURE.search(text):
+        text = text.translate(_LIGATURES)
+    return _HYPHENATED.sub("", text) if "-\n" in text else text
 
 
 def _stem(word: str) -> str:
