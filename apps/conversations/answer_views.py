@@ -1,0 +1,166 @@
+"""One answer in the browser: its turn, stopping and retrying, coverage, citations, export."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.http import Http404, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils.text import slugify
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.common.http import HtmxRequest, Refused, refusal
+from apps.conversations import services
+from apps.conversations.access import answer_for
+from apps.conversations.cited import CitedPage, cited_entry, cited_page
+from apps.conversations.composer import composer_for
+from apps.conversations.coverage import coverage as coverage_of
+from apps.conversations.coverage_sheet import coverage_strips
+from apps.conversations.export import answer_markdown
+from apps.conversations.models import Answer
+from apps.conversations.threads import turn_of
+from apps.conversations.views import conversation_url, pane_context
+from apps.library.access import document_for, page_for
+from apps.library.page_views import page_lines, show_viewer
+from apps.library.viewer import ViewerPage, highlight_boxes, read_tab, read_zoom
+from apps.workspaces.access import Right, workspace_for
+from apps.workspaces.models import Workspace
+
+
+@require_safe
+def answer(request: HtmxRequest, workspace_slug: str, answer_id: uuid.UUID) -> HttpResponse:
+    """The answer's turn as it stands, with the button under the thread; as a page, the conversation at it."""
+    workspace = workspace_for(request.user, workspace_slug)
+    found = answer_for(request.user, answer_id, workspace=workspace)
+    if not request.htmx:
+        return redirect(conversation_url(found.question.conversation, found))
+    return _show_turn(request, workspace, found)
+
+
+def _show_turn(request: HtmxRequest, workspace: Workspace, answer: Answer) -> HttpResponse:
+    conversation = answer.question.conversation
+    conversation.corpus.workspace = workspace
+    turn = turn_of(answer)
+    context = {
+        "workspace": workspace,
+        "corpus": conversation.corpus,
+        "conversation": conversation,
+        "is_owner": conversation.owner_id == request.user.pk,
+        "turn": turn,
+        "composer": composer_for(
+            request.user, conversation.corpus, conversation=conversation, tip=turn.answer
+        ),
+    }
+    return render(request, "conversations/_turn_changed.html", context)
+
+
+@require_POST
+def stop(request: HtmxRequest, workspace_slug: str, answer_id: uuid.UUID) -> HttpResponse:
+    """Stop writing; what came is kept. On an ended answer nothing happens."""
+    workspace = workspace_for(request.user, workspace_slug)
+    found = answer_for(request.user, answer_id, Right.CONTRIBUTE, workspace)
+    services.stop_answer(request.user, found)
+    if request.htmx:
+        # The stream ends by itself within two seconds and the turn is fetched then.
+        return HttpResponse(status=204)
+    return redirect(conversation_url(found.question.conversation, found))
+
+
+@require_POST
+def retry(request: HtmxRequest, workspace_slug: str, answer_id: uuid.UUID) -> HttpResponse:
+    """Ask a failed or stopped answer's question again, as a new answer beside it."""
+    workspace = workspace_for(request.user, workspace_slug)
+    found = answer_for(request.user, answer_id, Right.CONTRIBUTE, workspace)
+    try:
+        anew = services.retry_answer(request.user, found)
+    except Refused as refused:
+        return refusal(request, 422 if request.htmx else refused.status, refused.sentence, refused.code)
+    if not request.htmx:
+        return redirect(conversation_url(found.question.conversation, anew))
+    pane = pane_context(request, found.question.conversation, tip=anew)
+    return render(request, "conversations/_pane.html", pane)
+
+
+@require_safe
+def coverage(request: HtmxRequest, workspace_slug: str, answer_id: uuid.UUID) -> HttpResponse:
+    """Which pages were sent, cited, or left out and why; passes and tokens."""
+    workspace = workspace_for(request.user, workspace_slug)
+    found = answer_for(request.user, answer_id, workspace=workspace)
+    sheet = coverage_of(found, with_cells=True)
+    return show_viewer(
+        request,
+        "conversations/_coverage.html",
+        workspace,
+        answer=found,
+        coverage=sheet,
+        strips=coverage_strips(sheet),
+        back=conversation_url(found.question.conversation, found),
+    )
+
+
+@require_safe
+def coverage_json(request: HtmxRequest, workspace_slug: str, answer_id: uuid.UUID) -> JsonResponse:
+    workspace = workspace_for(request.user, workspace_slug)
+    found = answer_for(request.user, answer_id, workspace=workspace)
+    return JsonResponse(
+        coverage_of(found).to_json(),
+        json_dumps_params={"indent": 2, "ensure_ascii": False},
+        headers={"Content-Disposition": 'attachment; filename="coverage.json"'},
+    )
+
+
+@require_safe
+def cite(
+    request: HtmxRequest, workspace_slug: str, answer_id: uuid.UUID, ordinal: int, number: int
+) -> HttpResponse:
+    """The page a citation names, in the revision that was sent, with the quoted words boxed."""
+    workspace = workspace_for(request.user, workspace_slug)
+    found = answer_for(request.user, answer_id, workspace=workspace)
+    entry = cited_entry(found, ordinal, number)
+    if entry is None:
+        raise Http404
+    note = cited_page(found, entry, number)
+    back = conversation_url(found.question.conversation, found)
+    try:
+        document = document_for(request.user, entry["document_id"], workspace=workspace)
+        page = page_for(
+            request.user,
+            entry["document_id"],
+            number,
+            revision_id=entry["revision_id"],
+            workspace=workspace,
+        )
+    except Http404:
+        return _source_removed(request, workspace, note, back)
+    viewer = ViewerPage(
+        workspace,
+        document,
+        page,
+        lines=page_lines(page),
+        highlights=highlight_boxes(note.boxes, page),
+        zoom=read_zoom(request.GET.get("zoom")),
+        tab=read_tab(request.GET.get("tab")),
+    )
+    return show_viewer(
+        request, "conversations/_cited_page.html", workspace, viewer=viewer, note=note, back=back
+    )
+
+
+def _source_removed(request: HtmxRequest, workspace: Workspace, note: CitedPage, back: str) -> HttpResponse:
+    """The document is gone; the answer keeps its quotes, and says so."""
+    context: dict[str, Any] = {"note": note, "back": back}
+    return show_viewer(request, "conversations/_source_removed.html", workspace, **context)
+
+
+@require_safe
+def export(request: HtmxRequest, workspace_slug: str, answer_id: uuid.UUID) -> HttpResponse:
+    """The answer as Markdown with numbered sources, their quotes and verdicts."""
+    workspace = workspace_for(request.user, workspace_slug)
+    found = answer_for(request.user, answer_id, workspace=workspace)
+    name = slugify(found.question.text[:60]) or "answer"
+    return HttpResponse(
+        answer_markdown(found),
+        content_type="text/markdown; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}.md"'},
+    )

@@ -1,0 +1,98 @@
+"""A Plan in the words of the line under the question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from apps.connections.services import EndpointState
+from apps.conversations.plans import Plan, PlanChoice
+
+FAMILY_NAMES = {"scout": "Scout", "maverick": "Maverick", "quotes": "Quote finder"}
+PROVIDER_NAMES = {
+    "built-in": "on this server",
+    "deepinfra": "DeepInfra",
+    "fireworks": "Fireworks",
+    "groq": "Groq",
+    "huggingface": "Hugging Face",
+    "meta": "Meta",
+    "novita": "Novita",
+    "ollama": "Ollama",
+    "openrouter": "OpenRouter",
+    "replicate": "Replicate",
+    "together": "Together",
+    "vllm": "vLLM",
+}
+
+
+@dataclass(frozen=True)
+class PricedChoice:
+    """Another way to ask, as a button: what it is called and what it costs."""
+
+    model: str
+    reading: str
+    name: str
+    tokens: int
+    low: Decimal | None
+    high: Decimal | None
+
+
+@dataclass(frozen=True)
+class PlanLine:
+    """What asking now would take. endpoint_name: host, with the country as far as it is known."""
+
+    plan: Plan
+    model_name: str
+    endpoint_name: str
+    fallback_names: tuple[str, ...]
+    choices: tuple[PricedChoice, ...]
+
+    @property
+    def passes(self) -> int:
+        return len(self.plan.passes)
+
+    @property
+    def is_free(self) -> bool:
+        return self.plan.cost_high == 0
+
+    @property
+    def button(self) -> str:
+        """What the button says it will do."""
+        return f"Ask in {self.passes} passes" if self.passes > 1 else "Ask"
+
+
+def plan_line(plan: Plan, states: Sequence[EndpointState]) -> PlanLine:
+    by_id = {state.endpoint.id: state for state in states}
+    chosen = by_id.get(plan.endpoint_id or "")
+    return PlanLine(
+        plan=plan,
+        model_name=family_name(plan.model) if plan.model else "",
+        endpoint_name=host_name(chosen) if chosen else (plan.endpoint_id or ""),
+        fallback_names=tuple(host_name(by_id[one]) if one in by_id else one for one in plan.fallbacks),
+        choices=tuple(_priced(choice, by_id.get(choice.endpoint_id)) for choice in plan.choices),
+    )
+
+
+def family_name(family: str) -> str:
+    return FAMILY_NAMES.get(family, family.capitalize())
+
+
+def host_name(state: EndpointState) -> str:
+    """“DeepInfra, US”; without the country where nobody has stated it."""
+    provider = state.endpoint.provider
+    name = PROVIDER_NAMES.get(provider, provider)
+    country = state.country or state.endpoint.country
+    return f"{name}, {country}" if country else name
+
+
+def _priced(choice: PlanChoice, state: EndpointState | None) -> PricedChoice:
+    host = f" at {host_name(state)}" if state else ""
+    return PricedChoice(
+        model=choice.endpoint_id,
+        reading=choice.reading,
+        name=f"{family_name(choice.model)}{host}",
+        tokens=choice.input_tokens,
+        low=choice.cost_low,
+        high=choice.cost_high,
+    )

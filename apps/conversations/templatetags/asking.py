@@ -1,0 +1,49 @@
+"""What templates ask of conversations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.template import Context
+
+from apps.conversations.composer import SUGGESTIONS, composer_for, conversations_of
+from apps.conversations.export import answer_markdown
+from apps.conversations.models import Answer
+from apps.conversations.plan_line import family_name
+from apps.conversations.services import LONGEST_QUESTION
+from apps.library.models import Corpus
+
+register = template.Library()
+
+
+@register.inclusion_tag("conversations/_pane.html", takes_context=True)
+def new_conversation(context: Context, corpus: Corpus) -> dict[str, Any]:
+    """The conversation pane of a corpus that has no conversation open yet.
+
+    A tag, because the page belongs to the library, which knows nothing of conversations.
+    """
+    request = context["request"]
+    return {
+        "request": request,
+        "user": request.user,
+        "csrf_token": context.get("csrf_token"),
+        "workspace": corpus.workspace,
+        "corpus": corpus,
+        "conversation": None,
+        "conversations": conversations_of(request.user, corpus),
+        "turns": [],
+        "composer": composer_for(request.user, corpus, text=request.GET.get("q", "")[:LONGEST_QUESTION]),
+        "suggestions": SUGGESTIONS,
+    }
+
+
+@register.simple_tag
+def answer_markdown_of(answer: Answer) -> str:
+    """The answer as it is copied; escaped by the template as any text."""
+    return answer_markdown(answer)
+
+
+@register.filter
+def model_family(family: str) -> str:
+    return family_name(family)

@@ -1,0 +1,124 @@
+"""The viewer: one page of a document as picture, words or text, and the original to take along."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+
+from django.core.files.storage import default_storage
+from django.http import FileResponse, Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from apps.common.http import HtmxRequest
+from apps.library.access import document_for, page_for
+from apps.library.forms import PageForm
+from apps.library.ingestion.guards import IngestionError
+from apps.library.ingestion.sandbox import ChildDied, ChildFailed
+from apps.library.models import Page
+from apps.library.pictures import ZOOM_DPI, page_picture, page_words
+from apps.library.viewer import TextLine, ViewerPage, find_page, read_tab, read_zoom, text_lines
+from apps.workspaces.access import workspace_for
+
+log = logging.getLogger(__name__)
+
+
+@require_safe
+def document(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID) -> HttpResponse:
+    """The viewer at the first page, or where `page` says."""
+    return page(request, workspace_slug, document_id, 1)
+
+
+@require_safe
+def page(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID, number: int) -> HttpResponse:
+    """One page. `page` jumps to a label or number, `revision` reads an older one, `tab` is page or text."""
+    workspace = workspace_for(request.user, workspace_slug)
+    document = document_for(request.user, document_id, workspace=workspace)
+    revision = document.current_revision
+    if "revision" not in request.GET and revision is not None and revision.page_count == 0:
+        return show_viewer(
+            request, "library/_viewer_empty.html", workspace, document=document, revision=revision
+        )
+    found = page_for(
+        request.user, document_id, number, revision_id=request.GET.get("revision"), workspace=workspace
+    )
+    problem = ""
+    form = PageForm(request.GET)
+    if form.is_valid():
+        wanted = find_page(found, form.cleaned_data["page"])
+        if wanted is None:
+            problem = f"There is no page “{form.cleaned_data['page']}” in this document."
+        elif not request.htmx:
+            url = reverse("library:page", args=[workspace.slug, document.pk, wanted.number])
+            query = request.GET.copy()
+            query.pop("page", None)
+            return redirect(f"{url}?{query.urlencode()}" if query else url)
+        else:
+            found = Page.objects.select_related("revision").get(pk=wanted.pk)
+    viewer = ViewerPage(
+        workspace,
+        document,
+        found,
+        lines=page_lines(found),
+        zoom=read_zoom(request.GET.get("zoom")),
+        tab=read_tab(request.GET.get("tab")),
+    )
+    return show_viewer(request, "library/_viewer.html", workspace, viewer=viewer, problem=problem)
+
+
+def show_viewer(request: HtmxRequest, fragment: str, workspace: object, **context: object) -> HttpResponse:
+    """The viewer as a fragment for the workbench, or as a page of its own that includes the same fragment."""
+    template = fragment if request.htmx else "library/page.html"
+    return render(request, template, {"workspace": workspace, "fragment": fragment, **context})
+
+
+def page_lines(page: Page) -> tuple[TextLine, ...]:
+    """The text layer of a page; none when its words cannot be had, which leaves the picture as it is."""
+    if not page.width or page.state == Page.State.UNREADABLE:
+        return ()
+    try:
+        return text_lines(page_words(page.revision, [page.number])[page.number])
+    except (IngestionError, ChildDied, ChildFailed, FileNotFoundError, KeyError) as error:
+        log.warning("No words for page %s of revision %s: %s", page.number, page.revision_id, error)
+        return ()
+
+
+@require_safe
+def picture(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID, number: int) -> HttpResponse:
+    """The page as WebP. With `revision` in the address it never changes, so the browser may keep it."""
+    workspace = workspace_for(request.user, workspace_slug)
+    page = page_for(
+        request.user, document_id, number, revision_id=request.GET.get("revision"), workspace=workspace
+    )
+    wanted = request.GET.get("dpi", "")
+    dpi = int(wanted) if wanted in {str(one) for one in ZOOM_DPI} else ZOOM_DPI[0]
+    try:
+        webp = page_picture(page.revision, page.number, dpi)
+    except (IngestionError, ChildDied, ChildFailed, FileNotFoundError) as error:
+        raise Http404("This page has no picture.") from error
+    response = HttpResponse(webp, content_type="image/webp")
+    if "revision" in request.GET:
+        response["Cache-Control"] = "private, max-age=86400, immutable"
+    return response
+
+
+@require_safe
+def original(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID) -> FileResponse:
+    """The file as it was brought, always as a download: it is never rendered at this address."""
+    workspace = workspace_for(request.user, workspace_slug)
+    document = document_for(request.user, document_id, workspace=workspace)
+    revision = document.current_revision
+    if revision is None or not revision.storage_name:
+        raise Http404
+    try:
+        stored = default_storage.open(revision.storage_name, "rb")
+    except FileNotFoundError as error:
+        raise Http404 from error
+    return FileResponse(
+        stored,
+        as_attachment=True,
+        filename=document.name,
+        content_type=revision.content_type,
+        headers={"Content-Security-Policy": "sandbox; default-src 'none'"},
+    )

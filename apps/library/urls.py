@@ -1,0 +1,24 @@
+from django.urls import path
+
+from apps.library import page_views, views
+
+app_name = "library"
+
+_corpus = "w/<slug:workspace_slug>/corpora/<uuid:corpus_id>/"
+_document = "w/<slug:workspace_slug>/documents/<uuid:document_id>/"
+
+urlpatterns = [
+    path(_corpus, views.corpus_workbench, name="corpus"),
+    path(f"{_corpus}documents/", views.corpus_documents, name="documents"),
+    path(f"{_corpus}rename/", views.rename_corpus, name="rename-corpus"),
+    path(f"{_corpus}delete/", views.delete_corpus, name="delete-corpus"),
+    path(f"{_corpus}entries/tick/", views.tick_all, name="tick-all"),
+    path(f"{_corpus}entries/<uuid:entry_id>/tick/", views.tick, name="tick"),
+    path(_document, page_views.document, name="document"),
+    path(f"{_document}pages/<int:number>/", page_views.page, name="page"),
+    path(f"{_document}pages/<int:number>/picture/", page_views.picture, name="page-picture"),
+    path(f"{_document}original/", page_views.original, name="original"),
+    path(f"{_document}retry/", views.retry_document, name="retry"),
+    path(f"{_document}rename/", views.rename_document, name="rename"),
+    path(f"{_document}delete/", views.delete_document, name="delete"),
+]

@@ -1,0 +1,168 @@
+"""What the viewer shows of one page, for a library page and for a citation alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q
+from django.http import QueryDict
+from django.urls import reverse
+
+from apps.library.ingestion.quotes import Box, PageWords
+from apps.library.models import Document, Page
+from apps.workspaces.models import Workspace
+
+ZOOMS = (50, 75, 100, 125, 150, 200, 300)
+"""Per cent of the pane's width."""
+TABS = ("page", "text")
+
+
+@dataclass(frozen=True)
+class TextLine:
+    """A line of the text layer, in points of the page as shown; y is its baseline."""
+
+    x: float
+    y: float
+    width: float
+    size: float
+    text: str
+
+
+@dataclass(frozen=True)
+class HighlightBox:
+    """A rectangle in points of the page as shown."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class ViewerPage:
+    """One page in the viewer. highlights: places of quotes; note: who cites it and how (conversations)."""
+
+    workspace: Workspace
+    document: Document
+    page: Page
+    lines: tuple[TextLine, ...] = ()
+    highlights: tuple[HighlightBox, ...] = ()
+    zoom: int = 100
+    tab: str = "page"
+    note: Any = None
+
+    @property
+    def page_count(self) -> int:
+        return self.page.revision.page_count
+
+    @property
+    def previous_number(self) -> int | None:
+        return self.page.number - 1 if self.page.number > 1 else None
+
+    @property
+    def next_number(self) -> int | None:
+        return self.page.number + 1 if self.page.number < self.page_count else None
+
+    @property
+    def is_old_revision(self) -> bool:
+        return self.page.revision_id != self.document.current_revision_id
+
+    @property
+    def has_picture(self) -> bool:
+        return self.document.kind == Document.Kind.PDF and self.page.width > 0
+
+    @property
+    def query(self) -> str:
+        """What a step to another page keeps: the revision when it is not the current one, zoom and tab."""
+        query = QueryDict(mutable=True)
+        if self.is_old_revision:
+            query["revision"] = str(self.page.revision_id)
+        if self.tab != "page":
+            query["tab"] = self.tab
+        if self.zoom != 100:
+            query["zoom"] = str(self.zoom)
+        return f"?{query.urlencode()}" if query else ""
+
+    @property
+    def picture_url(self) -> str:
+        url = reverse("library:page-picture", args=[self.workspace.slug, self.document.pk, self.page.number])
+        return f"{url}?revision={self.page.revision_id}"
+
+    @property
+    def smaller_zoom(self) -> int | None:
+        return max((zoom for zoom in ZOOMS if zoom < self.zoom), default=None)
+
+    @property
+    def larger_zoom(self) -> int | None:
+        return min((zoom for zoom in ZOOMS if zoom > self.zoom), default=None)
+
+
+def read_zoom(value: str | None) -> int:
+    return int(value) if value in {str(zoom) for zoom in ZOOMS} else 100
+
+
+def read_tab(value: str | None) -> str:
+    return value if value in TABS else "page"
+
+
+def text_lines(words: PageWords) -> tuple[TextLine, ...]:
+    """The words of a page as lines to select and copy, in reading order.
+
+    A line is one element, so that a selection runs through it and a copy keeps its spaces. Its glyphs are
+    stretched to the line's width, which puts every word within a character or so of its picture.
+    """
+    lines: list[TextLine] = []
+    row: list[str] = []
+    box: tuple[float, float, float, float] | None = None
+    place: tuple[int, int] | None = None
+    for word in words.words:
+        if place is not None and (word.block, word.line) != place and box is not None:
+            lines.append(_line(box, row, words))
+            row, box = [], None
+        place = (word.block, word.line)
+        row.append(word.text)
+        box = (
+            (word.x0, word.y0, word.x1, word.y1)
+            if box is None
+            else (min(box[0], word.x0), min(box[1], word.y0), max(box[2], word.x1), max(box[3], word.y1))
+        )
+    if box is not None:
+        lines.append(_line(box, row, words))
+    return tuple(lines)
+
+
+def _line(box: Box, row: list[str], words: PageWords) -> TextLine:
+    x0, y0, x1, y1 = box
+    height = (y1 - y0) * words.height
+    return TextLine(
+        x=round(x0 * words.width, 1),
+        y=round(y0 * words.height + height * 0.8, 1),
+        width=max(round((x1 - x0) * words.width, 1), 0.1),
+        size=max(round(height * 0.9, 1), 0.5),
+        text=" ".join(row),
+    )
+
+
+def highlight_boxes(boxes: Sequence[Sequence[float]], page: Page) -> tuple[HighlightBox, ...]:
+    """Boxes given as fractions of the page, a little larger than the words so that the frame does not touch."""
+    margin = 1.5
+    return tuple(
+        HighlightBox(
+            x=round(x0 * page.width - margin, 1),
+            y=round(y0 * page.height - margin, 1),
+            width=round((x1 - x0) * page.width + 2 * margin, 1),
+            height=round((y1 - y0) * page.height + 2 * margin, 1),
+        )
+        for x0, y0, x1, y1 in boxes
+    )
+
+
+def find_page(page: Page, wanted: str) -> Page | None:
+    """The page of the same revision that is labelled so, or else numbered so. One query."""
+    matches = Q(label__iexact=wanted[:300])
+    if wanted.isascii() and wanted.isdigit() and len(wanted) <= 9:
+        matches |= Q(number=int(wanted))
+    found = list(Page.objects.filter(matches, revision_id=page.revision_id)[:2])
+    return min(found, key=lambda one: one.label.casefold() != wanted.casefold(), default=None)

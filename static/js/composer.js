@@ -1,0 +1,41 @@
+// The question box: Ctrl+Enter asks, a suggestion fills the box. The live plan line is htmx's.
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+  const form = event.target.closest?.("form.composer");
+  const button = form?.querySelector("#ask-button");
+  if (!form) return;
+  event.preventDefault();
+  if (button && !button.disabled && button.getAttribute("aria-disabled") !== "true") {
+    form.requestSubmit(button);
+  }
+});
+
+document.addEventListener("click", (event) => {
+  const suggestion = event.target.closest?.("[data-suggest]");
+  const choice = event.target.closest?.("[data-choose-model]");
+  if (suggestion) {
+    const box = document.getElementById("question-text");
+    if (!box) return;
+    event.preventDefault();
+    box.value = suggestion.dataset.suggest;
+    box.focus();
+    box.dispatchEvent(new Event("input", { bubbles: true }));
+  } else if (choice) {
+    const select = document.getElementById("question-model");
+    if (!select) return;
+    event.preventDefault();
+    if (![...select.options].some((option) => option.value === choice.dataset.chooseModel)) {
+      select.add(new Option(choice.dataset.name, choice.dataset.chooseModel));
+    }
+    select.value = choice.dataset.chooseModel;
+    select.dispatchEvent(new Event("change", { bubbles: true }));
+    select.focus();
+  }
+});
+
+// A request that is refused says so in words where they are looked for, not only in the console.
+document.addEventListener("htmx:sendError", (event) => {
+  const form = event.target.closest?.("form.composer");
+  if (form) form.querySelector("#plan").textContent = "The server cannot be reached. Your question is still here.";
+});
