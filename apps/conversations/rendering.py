@@ -41,8 +41,8 @@ VERDICT_SIGNS: dict[Verdict, str] = {
     "invalid": "",
 }
 
-# Above this a code block is shown without colours: a lexer's time grows with its text at every refresh.
-_HIGHLIGHT_UP_TO_CHARACTERS = 20_000
+# Above this a code block is shown without colours: a lexer takes about 15 ms for 1,000 characters.
+_HIGHLIGHT_UP_TO_CHARACTERS = 10_000
 _SCHEMES = ("https", "http", "mailto")
 
 _OPEN, _CLOSE, _DIGIT_ZERO = "\ue000", "\ue001", 0xE010
@@ -129,7 +129,7 @@ class BlockRenderer:
             return []
         self._text += text
         rest = self._text[self._open_from :]
-        rendered = list(_render(rest, self._open_from, self._chip))
+        rendered = list(_render(rest, self._open_from, self._chip, is_growing=True))
         # A block may vanish again, when its next line makes it the definition of a link.
         closed = max(0, min(_count_closed(rest), len(rendered) - 1))
         changed: list[Block] = []
@@ -181,8 +181,11 @@ def _plain(text: str) -> str:
     return _PRIVATE_USE.sub("\ufffd", text).replace("\r", " ").replace("\0", "\ufffd")
 
 
-def _render(text: str, offset: int, chip: ChipFor) -> Iterator[tuple[int, str]]:
-    """The top-level blocks of a text: (offset of the block in it, safe HTML). offset: of the text itself."""
+def _render(text: str, offset: int, chip: ChipFor, *, is_growing: bool = False) -> Iterator[tuple[int, str]]:
+    """The top-level blocks of a text: (offset of the block in it, safe HTML).
+
+    offset: of the text itself. is_growing: code in the last block gets its colours once the block is closed.
+    """
     text = _plain(text)
     markers: list[tuple[str, int, int, int, int]] = []
 
@@ -197,7 +200,9 @@ def _render(text: str, offset: int, chip: ChipFor) -> Iterator[tuple[int, str]]:
     env: dict[str, Any] = {"written": [marker[0] for marker in markers]}
     tokens = parser.parse(held, env)
     line_starts = _line_starts(text)
-    for group in _top_level(tokens):
+    groups = _top_level(tokens)
+    for index, group in enumerate(groups):
+        env["has_colours"] = not is_growing or index < len(groups) - 1
         rendered = _sanitise(parser.renderer.render(group, parser.options, env))
         start = group[0].map[0] if group[0].map else 0
         yield line_starts[start], _HELD_PLACE.sub(partial(_insert_chip, markers, chip), rendered)
@@ -305,7 +310,7 @@ class _Renderer(RendererHTML):
         token = tokens[idx]
         words = token.info.split()
         language = words[0].lower() if words else ""
-        coloured = _highlight(_restore(token.content, env), language)
+        coloured = _highlight(_restore(token.content, env), language if env["has_colours"] else "")
         known = f' class="language-{html.escape(language)}"' if language else ""
         return f"<pre><code{known}>{coloured}</code></pre>\n"
 
@@ -317,10 +322,11 @@ class _Renderer(RendererHTML):
 
     def link_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         url = str(tokens[idx].attrGet("href") or "")
+        env["open_link"] = url  # links hold no links
         return f'<a href="{LEAVE_PATH}?to={quote(url, safe="")}">'
 
     def link_close(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
-        host = _link_host(_opening_href(tokens, idx)) or ""
+        host = _link_host(env["open_link"]) or ""
         return f'</a> <span class="link-host">({html.escape(host)})</span>'
 
     def renderToken(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
@@ -338,15 +344,6 @@ class _Renderer(RendererHTML):
 def _heading(tag: str) -> str:
     """Headings of an answer stand below those of the page, which has two levels."""
     return f"h{min(int(tag[1:]) + 2, 6)}"
-
-
-def _opening_href(tokens: Sequence[Token], idx: int) -> str:
-    depth = 0
-    for token in reversed(tokens[: idx + 1]):
-        depth += (token.type == "link_close") - (token.type == "link_open")
-        if depth == 0:
-            return str(token.attrGet("href") or "")
-    return ""
 
 
 def _highlight(code: str, language: str) -> str:
