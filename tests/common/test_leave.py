@@ -1,0 +1,62 @@
+import pytest
+from django.test import Client
+
+from apps.accounts.models import User
+from apps.common.views import outward_host
+
+
+@pytest.mark.parametrize(
+    ("target", "host"),
+    [
+        ("https://example.com/a?b=c#d", "example.com"),
+        ("HTTP://Example.COM:8080/", "example.com"),
+        ("mailto:clerk@example.org", "clerk@example.org"),
+        ("https://[2001:db8::1]/", "2001:db8::1"),
+        ("https://exаmple.com/", "xn--exmple-4nf.com"),
+        ("javascript:alert(1)", None),
+        ("JaVaScRiPt:alert(1)", None),
+        ("data:text/html,x", None),
+        ("//example.com/", None),
+        ("/profile/", None),
+        ("", None),
+        ("https:///path", None),
+        ("https://trusted.example@evil.example/", None),
+        ("https://evil.example\\@trusted.example/", None),
+        ("https://exam\nple.com/", None),
+        ("https://example.com/\u202egpj.exe", None),
+        ("https://[broken/", None),
+        ("mailto:", None),
+    ],
+)
+def test_host_is_read_as_browsers_would_or_refused(target, host):
+    assert outward_host(target) == host
+
+
+@pytest.mark.django_db
+def test_page_names_the_host_and_opens_nothing_by_itself():
+    client = Client()
+    client.force_login(User.objects.create_user("alice@example.org"))
+    response = client.get(
+        "/leave/", {"to": 'https://example.com/"><script>alert(1)</script>'.replace(" ", "")}
+    )
+    html = response.content.decode()
+    assert response.status_code == 200
+    assert "example.com" in html
+    assert "<script>alert" not in html
+    assert "http-equiv" not in html
+    assert 'rel="noopener noreferrer nofollow"' in html
+    assert "Refresh" not in response
+
+
+@pytest.mark.django_db
+def test_address_that_may_not_be_followed_is_refused():
+    client = Client()
+    client.force_login(User.objects.create_user("alice@example.org"))
+    response = client.get("/leave/", {"to": "javascript:alert(1)"})
+    assert response.status_code == 400
+    assert "javascript:" not in response.content.decode()
+
+
+@pytest.mark.django_db
+def test_strangers_are_not_helped_to_disguise_links():
+    assert Client().get("/leave/", {"to": "https://example.com/"}).status_code == 302
