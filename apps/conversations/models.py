@@ -136,7 +136,7 @@ class Answer(Row):
         )
         return claim if taken else None
 
-    def write_claimed(self, claim: uuid.UUID, **fields: object) -> bool:
+    def write_claimed(self, claim: uuid.UUID, /, **fields: object) -> bool:
         """Update fields only while `claim` still holds; False means the reaper or a delete was there first."""
         return bool(Answer.objects.filter(pk=self.pk, claim=claim).update(**fields))
 

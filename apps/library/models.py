@@ -114,7 +114,7 @@ class Revision(Row):
         )
         return claim if taken else None
 
-    def write_claimed(self, claim: uuid.UUID, **fields: object) -> bool:
+    def write_claimed(self, claim: uuid.UUID, /, **fields: object) -> bool:
         """Update fields only while `claim` still holds; False means somebody else took over or it is gone."""
         return bool(Revision.objects.filter(pk=self.pk, claim=claim).update(**fields))
 

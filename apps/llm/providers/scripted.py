@@ -1,5 +1,6 @@
 """Replies written by a test, for tests in one process; across processes there is tests/provider_server.py."""
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -41,9 +42,14 @@ class Script:
     @asynccontextmanager
     async def prepare(self, request: ChatRequest, api_key: str) -> AsyncIterator["_ScriptedCall"]:
         self.requests.append(request)
-        self.prompts.append("".join(part for message in request.messages for part in message.iter_parts()))
+        # In a thread, as for a real request: parts may come from the database.
+        self.prompts.append(await asyncio.to_thread(_whole_prompt, request))
         self.api_keys.append(api_key)
         yield _ScriptedCall(self, request)
+
+
+def _whole_prompt(request: ChatRequest) -> str:
+    return "".join(part for message in request.messages for part in message.iter_parts())
 
 
 @contextmanager
