@@ -16,10 +16,14 @@ from apps.library.ingestion.pymupdf_lean import pymupdf
 from apps.library.ingestion.reading_order import Block
 
 # Cheap signs in the content stream that make a closer look worth its time: text render modes 3 and 7, and
-# fills that are white or nearly so.
-_SIGNS = re.compile(
-    rb"\b[37]\s+Tr\b|(?<![\d.])(?:1(?:\.0*)?|0?\.9\d*)\s+(?:g|(?:(?:1(?:\.0*)?|0?\.9\d*)\s+){2}(?:rg|scn?))\b"
+# fills that are white or nearly so. Each pattern begins with a fixed byte where it can: streams are long.
+_INVISIBLE = re.compile(rb"[37]\s+Tr\b")
+_WHITES = (
+    re.compile(rb"1(?<![\d.]1)(?:\.0*)?\s+(?:(?:1(?:\.0*)?\s+){2}(?:rg|scn?)|g|scn?)\b"),
+    re.compile(rb"\.9\d*\s+(?:0?\.9\d*\s+0?\.9\d*\s+(?:rg|scn?)|g|scn?)\b"),
 )
+# What comes first after a white fill: words, or another colour (a white ground is the common case).
+_SHOWN_OR_CHANGED = re.compile(rb"T[jJ]\b|(?<=\s)(?:rg|g|k|scn?|Q)\b")
 _FILLED, _STROKED = 16, 32  # FZ_STEXT_FILLED, FZ_STEXT_STROKED
 _NEAR_WHITE = 0xE6
 _SMALLEST_POINTS = 1.5
@@ -34,7 +38,7 @@ def has_hidden_text(page: Any, blocks: Sequence[Block]) -> bool:
     """blocks: the text of the page with boxes. Renders the page only when something in it is suspicious."""
     if any(min(block.y1 - block.y0, block.x1 - block.x0) < _SMALLEST_POINTS for block in blocks):
         return True
-    if not _SIGNS.search(page.read_contents()):
+    if not _is_suspicious(page.read_contents()):
         return False
     suspects = _suspects(page)
     if not suspects:
@@ -42,6 +46,17 @@ def has_hidden_text(page: Any, blocks: Sequence[Block]) -> bool:
     picture = page.get_pixmap(dpi=72, colorspace=pymupdf.csGRAY, alpha=False)
     unseen = sum(characters for box, characters in suspects if not _has_contrast(picture, box))
     return unseen >= _LEAST_CHARACTERS
+
+
+def _is_suspicious(contents: bytes) -> bool:
+    if b"Tr" in contents and _INVISIBLE.search(contents):
+        return True
+    for pattern in _WHITES:
+        for white in pattern.finditer(contents):
+            used = _SHOWN_OR_CHANGED.search(contents, white.end())
+            if used and used[0] in (b"Tj", b"TJ"):
+                return True
+    return False
 
 
 def _suspects(page: Any) -> list[tuple[Any, int]]:

@@ -19,6 +19,9 @@ _FLAGS = (
     | pymupdf.TEXT_PRESERVE_IMAGES
 )
 _IMAGE_BLOCK = 1
+# Fewer short lines below each other are a heading. Lines of less than this many points share their height.
+_COLUMN_OF_CELLS = 4
+_SMALLEST_LINE = 8.0
 # A gap larger than this between pieces, in points, is a new paragraph.
 _PARAGRAPH_GAP = 4.0
 
@@ -47,7 +50,7 @@ def read_layout(page: Any) -> Layout:
             picture_area += _area_inside(x0, y0, x1, y1, page.rect)
             continue
         number += 1
-        if _is_tabular(text):
+        if _is_tabular(text, y1 - y0):
             tables.add(number)
         elif text.strip():
             blocks.append(Block(x0, y0, x1, y1, text, (number, -1)))
@@ -95,9 +98,12 @@ def _area_inside(x0: float, y0: float, x1: float, y1: float, frame: Any) -> floa
     return width * height if width > 0 and height > 0 else 0.0
 
 
-def _is_tabular(text: str) -> bool:
+def _is_tabular(text: str, height: float) -> bool:
+    """Short lines that stand side by side, or so many that they are a column of cells."""
     lines = text.count("\n")
-    return lines > 1 and len(text) < PROSE_CHARACTERS * lines
+    if lines < 2 or len(text) >= PROSE_CHARACTERS * lines:
+        return False
+    return lines >= _COLUMN_OF_CELLS or height < lines * _SMALLEST_LINE
 
 
 def _lines(text_page: Any, tables: set[int], turn: Any) -> list[Block]:

@@ -8,6 +8,7 @@ height alone, which interleaves columns, at a fifteenth of the speed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ _GUTTER = 7.0
 _OVERLAP = 2.0
 # A column of prose holds lines of at least this many characters; cells of a table are shorter.
 PROSE_CHARACTERS = 25
-_RIGHT_TO_LEFT = range(0x0590, 0x0900)
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff]")
 
 
 class Block(NamedTuple):
@@ -39,8 +40,8 @@ def in_reading_order(blocks: Sequence[Block]) -> list[Block]:
     if len(blocks) < 2:
         return list(blocks)
     sample = "".join(block.text[:40] for block in blocks[:40])
-    letters = [ord(character) for character in sample if character.isalpha()]
-    right_to_left = sum(letter in _RIGHT_TO_LEFT for letter in letters) * 2 > len(letters)
+    letters = len(_RIGHT_TO_LEFT.findall(sample))
+    right_to_left = letters > 0 and letters * 2 > sum(map(str.isalpha, sample))
     if _is_vertical(blocks):
         # Lines run from top to bottom: the file's own order is the better guess.
         return list(blocks)
@@ -104,12 +105,17 @@ def _columns(blocks: list[Block]) -> list[list[Block]]:
 
 
 def _is_prose(column: list[Block]) -> bool:
-    lines = sum(block.text.count("\n") or 1 for block in column)
-    return sum(len(block.text) for block in column) >= PROSE_CHARACTERS * lines
+    lines = characters = 0
+    for block in column:
+        lines += block.text.count("\n") or 1
+        characters += len(block.text)
+    return characters >= PROSE_CHARACTERS * lines
 
 
 def _are_prose(columns: list[list[Block]]) -> bool:
     """Two columns of running text or more, and most of them; else the gutter is a table's, read row by row."""
+    if len(columns) < 2:
+        return False
     prose = sum(map(_is_prose, columns))
     return prose >= 2 and prose * 2 >= len(columns)
 

@@ -185,12 +185,11 @@ def _page_text(page: Any, number: int, label: str) -> PageText:
 def _state(page: Any, body: str, has_text: bool, picture_area: float) -> tuple[PageState, str]:
     page_area = page.rect.width * page.rect.height
     share = picture_area / page_area if page_area else 0.0
-    characters = (
-        sum(character.isalnum() for character in body) if len(body) < 10 * _SCAN_CHARACTERS else len(body)
-    )
-    if share >= _SCAN_PICTURE_SHARE and characters < _SCAN_CHARACTERS:
-        words = "no text layer" if not characters else "hardly any text layer"
-        return "no_text", f"A picture covers {round(share * 100)} % of the page and it has {words}."
+    if share >= _SCAN_PICTURE_SHARE:
+        characters = sum(map(str.isalnum, body))
+        if characters < _SCAN_CHARACTERS:
+            words = "no text layer" if not characters else "hardly any text layer"
+            return "no_text", f"A picture covers {round(share * 100)} % of the page and it has {words}."
     if not has_text and page.get_bboxlog():
         return "no_text", "The page shows pictures or drawings and has no text layer."
     return "read", ""
