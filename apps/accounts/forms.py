@@ -27,21 +27,23 @@ class NewPasswordField(forms.CharField):
 
 
 class NewAccountForm(forms.Form):
-    """Name and password of an account whose address the form knows or asks for."""
+    """Name and password of an account whose address is known, or asked for by a field of a subclass."""
 
     name = forms.CharField(
         label="Your name", max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"})
     )
     password = NewPasswordField()
 
-    def account_email(self) -> str:
-        return self.cleaned_data.get("email", "")
+    def __init__(self, *args: Any, email: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.known_email = email
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if password := cleaned.get("password"):
+            email = cleaned.get("email", self.known_email)
             try:
-                validate_password(password, User(email=self.account_email(), name=cleaned.get("name", "")))
+                validate_password(password, User(email=email, name=cleaned.get("name", "")))
             except ValidationError as error:
                 self.add_error("password", error)
         return cleaned

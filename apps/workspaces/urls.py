@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.workspaces import views
+from apps.workspaces import invitation_views, views
 
 urlpatterns = [
     path("new-workspace/", views.create, name="create"),
@@ -13,4 +13,11 @@ urlpatterns = [
     path("w/<slug:workspace_slug>/people/", views.people, name="people"),
     path("w/<slug:workspace_slug>/people/<uuid:membership_id>/role/", views.change_role, name="change-role"),
     path("w/<slug:workspace_slug>/people/<uuid:membership_id>/remove/", views.remove, name="remove"),
+    path("w/<slug:workspace_slug>/people/invitations/", invitation_views.invite, name="invite"),
+    path(
+        "w/<slug:workspace_slug>/people/invitations/<uuid:invitation_id>/revoke/",
+        invitation_views.revoke,
+        name="revoke-invitation",
+    ),
+    path("invitation/<str:token>/", invitation_views.accept, name="accept-invitation"),
 ]

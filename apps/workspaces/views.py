@@ -8,7 +8,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from apps.common.http import HtmxRequest, Refused
 from apps.workspaces import services
 from apps.workspaces.access import RIGHT_OF_ROLE, Right, workspace_for
-from apps.workspaces.forms import RoleForm, WorkspaceForm
+from apps.workspaces.forms import InvitationForm, RoleForm, WorkspaceForm
+from apps.workspaces.invitations import open_invitations
 from apps.workspaces.models import Role, Workspace
 
 RIGHTS_IN_WORDS = [
@@ -42,7 +43,7 @@ def rename(request: HtmxRequest, workspace_slug: str) -> HttpResponse:
 @require_safe
 def people(request: HtmxRequest, workspace_slug: str) -> HttpResponse:
     workspace = workspace_for(request.user, workspace_slug)
-    return _people(request, workspace)
+    return show_people(request, workspace)
 
 
 @require_POST
@@ -51,11 +52,11 @@ def change_role(request: HtmxRequest, workspace_slug: str, membership_id: str) -
     membership = get_object_or_404(workspace.memberships, pk=membership_id)
     form = RoleForm(request.POST, roles=list(Role))
     if not form.is_valid():
-        return _people(request, workspace, problem="Choose one of the roles.", status=422)
+        return show_people(request, workspace, problem="Choose one of the roles.", status=422)
     try:
         services.change_role(request.user, membership, form.cleaned_data["role"])
     except Refused as refused:
-        return _people(request, workspace, problem=refused.sentence, status=refused.status)
+        return show_people(request, workspace, problem=refused.sentence, status=refused.status)
     messages.success(request, f"{membership.user} is now {form.cleaned_data['role'].label.lower()}.")
     return redirect("workspaces:people", workspace.slug)
 
@@ -68,7 +69,7 @@ def remove(request: HtmxRequest, workspace_slug: str, membership_id: str) -> Htt
     try:
         services.remove_member(request.user, membership)
     except Refused as refused:
-        return _people(request, workspace, problem=refused.sentence, status=refused.status)
+        return show_people(request, workspace, problem=refused.sentence, status=refused.status)
     if membership.user_id == request.user.pk:
         messages.success(request, f"You left {workspace.name}.")
         return redirect("home")
@@ -76,16 +77,29 @@ def remove(request: HtmxRequest, workspace_slug: str, membership_id: str) -> Htt
     return redirect("workspaces:people", workspace.slug)
 
 
-def _people(
-    request: HtmxRequest, workspace: Workspace, *, problem: str = "", status: int = 200
+def show_people(
+    request: HtmxRequest,
+    workspace: Workspace,
+    *,
+    problem: str = "",
+    status: int = 200,
+    form: InvitationForm | None = None,
+    new_link: str = "",
+    invited: str = "",
 ) -> HttpResponse:
-    memberships = workspace.memberships.select_related("user").order_by("user__name", "user__email")
+    """The people page after whatever was tried. new_link: of the invitation just made, to `invited`."""
+    roles = services.roles_to_give(workspace.held_right)
+    may_administer = workspace.held_right >= Right.ADMINISTER
     context = {
         "workspace": workspace,
-        "memberships": memberships,
-        "roles": services.roles_to_give(workspace.held_right),
-        "may_administer": workspace.held_right >= Right.ADMINISTER,
+        "memberships": workspace.memberships.select_related("user").order_by("user__name", "user__email"),
+        "roles": roles,
+        "may_administer": may_administer,
+        "invitations": open_invitations(workspace) if may_administer else [],
+        "form": form or InvitationForm(roles=roles, initial={"role": Role.MEMBER}),
         "problem": problem,
+        "new_link": new_link,
+        "invited": invited,
         "all_roles": list(Role),
         "rights": [
             (words, [RIGHT_OF_ROLE[role] >= right for role in Role]) for words, right in RIGHTS_IN_WORDS

@@ -140,10 +140,10 @@ def test_queries_do_not_grow_with_members(workspace, client_of, people, django_a
     from apps.accounts.models import User
 
     alice = client_of("alice")
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         alice.get(PEOPLE)
     for number in range(15):
         user = User.objects.create_user(f"more{number}@example.org")
         add_member(people["alice"], workspace, user, Role.VIEWER)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         alice.get(PEOPLE)
