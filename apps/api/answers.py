@@ -1,0 +1,50 @@
+"""An answer: text, evidence, coverage; stopping and retrying. Its events are served beside Django."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ninja import Router
+from ninja.responses import Status
+
+from apps.api.auth import ApiRequest
+from apps.api.schemas import AnswerOut, AnswerState, AskedOut, CoverageOut
+from apps.api.shapes import answer_shape, asked_shape
+from apps.conversations.access import answer_for
+from apps.conversations.coverage import coverage
+from apps.conversations.models import Answer
+from apps.conversations.services import retry_answer, stop_answer
+from apps.workspaces.access import Right
+
+router = Router(tags=["Answers"])
+
+
+@router.get("/answers/{answer_id}", response=AnswerOut, summary="Show an answer")
+def get_answer(request: ApiRequest, answer_id: str) -> dict[str, Any]:
+    """While it is written, `text` is up to a second old. `html` is sanitised and needs no script."""
+    return answer_shape(answer_for(request.user, answer_id))
+
+
+@router.get("/answers/{answer_id}/coverage", response=CoverageOut, summary="What was sent, what was not")
+def get_coverage(request: ApiRequest, answer_id: str) -> dict[str, Any]:
+    return coverage(answer_for(request.user, answer_id)).to_json()
+
+
+@router.post(
+    "/answers/{answer_id}/stop", response={200: AnswerState, 202: AnswerState}, summary="Stop an answer"
+)
+def post_answer_stop(request: ApiRequest, answer_id: str) -> Status[dict[str, Any]]:
+    """202: it ends within two seconds and keeps what came. 200: it had ended, and nothing changes."""
+    answer = answer_for(request.user, answer_id, Right.CONTRIBUTE)
+    was_running = answer.is_running
+    if was_running:
+        stop_answer(request.user, answer)
+    status = Answer.objects.filter(pk=answer.pk).values_list("status", flat=True).get()
+    return Status(202 if was_running else 200, {"id": answer.pk, "status": status})
+
+
+@router.post("/answers/{answer_id}/retry", response={202: AskedOut}, summary="Answer anew")
+def post_answer_retry(request: ApiRequest, answer_id: str) -> Status[dict[str, Any]]:
+    """A failed or stopped answer's question once more, as a new answer beside it; 409 `not_failed` otherwise."""
+    answer = answer_for(request.user, answer_id, Right.CONTRIBUTE)
+    return Status(202, asked_shape(retry_answer(request.user, answer)))

@@ -1,0 +1,106 @@
+"""A document: its state, its pages as they are sent to models, its pictures and its original."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import FileResponse, Http404, HttpResponse
+from ninja import Query, Router
+from ninja.responses import Status
+
+from apps.api.auth import ApiRequest
+from apps.api.paging import Paging, page_of
+from apps.api.schemas import DocumentIn, DocumentOut, ListPage, PageOut, PasswordIn, SkippedOut
+from apps.api.shapes import document_row, document_shape, page_shape, skipped_shape
+from apps.common.http import Refused
+from apps.library.access import document_for, page_for
+from apps.library.downloads import original_response, picture_response
+from apps.library.models import Document, Revision, SkippedPath
+from apps.library.services import delete_document, rename_document, retry_document
+from apps.workspaces.access import Right
+
+router = Router(tags=["Documents"])
+
+
+@router.get("/documents/{document_id}", response=DocumentOut, summary="Show a document")
+def get_document(request: ApiRequest, document_id: str) -> dict[str, Any]:
+    """`ordinal` is the one of the corpus it joined first; a corpus lists its own."""
+    return document_shape(document_row(document_for(request.user, document_id)))
+
+
+@router.patch("/documents/{document_id}", response=DocumentOut, summary="Rename a document")
+def patch_document(request: ApiRequest, document_id: str, body: DocumentIn) -> dict[str, Any]:
+    document = document_for(request.user, document_id, Right.CONTRIBUTE)
+    rename_document(request.user, document, body.name)
+    return document_shape(document_row(document))
+
+
+@router.delete("/documents/{document_id}", response={204: None}, summary="Delete a document")
+def remove_document(request: ApiRequest, document_id: str) -> Status[None]:
+    """Its bytes, pages and pictures at once, from every corpus. Whoever added it may, and administrators."""
+    document = document_for(request.user, document_id, Right.CONTRIBUTE)
+    delete_document(request.user, document)
+    return Status(204, None)
+
+
+@router.post("/documents/{document_id}/retry", response={202: DocumentOut}, summary="Read it again")
+def post_document_retry(request: ApiRequest, document_id: str) -> Status[dict[str, Any]]:
+    """A failed document is read once more from its stored bytes; any other stays as it is."""
+    document = document_for(request.user, document_id, Right.CONTRIBUTE)
+    retry_document(request.user, document)
+    return Status(202, document_shape(document_row(document_for(request.user, document_id))))
+
+
+@router.post("/documents/{document_id}/password", response={202: DocumentOut}, summary="Give its password")
+def post_document_password(request: ApiRequest, document_id: str, body: PasswordIn) -> Status[dict[str, Any]]:
+    """Always refused in this version, and the password is not kept: protected files cannot be opened yet."""
+    document = document_for(request.user, document_id, Right.CONTRIBUTE)
+    if _status(document) != Revision.Status.NEEDS_PASSWORD:
+        raise Refused("no_password_needed", "This document asks for no password.", status=409)
+    raise Refused(
+        "passwords_not_supported",
+        "Protected files cannot be opened here yet, and the password was not kept. "
+        "Save the PDF without protection and upload that.",
+        status=409,
+    )
+
+
+def _status(document: Document) -> str:
+    return document.current_revision.status if document.current_revision else ""
+
+
+@router.get(
+    "/documents/{document_id}/skipped", response=ListPage[SkippedOut], summary="What was left out, and why"
+)
+def list_skipped(request: ApiRequest, document_id: str, paging: Query[Paging]) -> dict[str, Any]:
+    document = document_for(request.user, document_id)
+    skipped = SkippedPath.objects.filter(revision__document=document, revision=document.current_revision)
+    return page_of(skipped, ("path", "id"), paging, skipped_shape, name=f"skipped:{document.pk}")
+
+
+@router.get("/documents/{document_id}/pages/{int:number}", response=PageOut, summary="A page's text")
+def get_page(request: ApiRequest, document_id: str, number: int) -> dict[str, Any]:
+    """number: by position, from 1. `text` is what models are sent, behind its marker."""
+    return page_shape(page_for(request.user, document_id, number))
+
+
+@router.get(
+    "/documents/{document_id}/pages/{int:number}/image",
+    summary="A page as a picture",
+    openapi_extra={"responses": {200: {"description": "OK", "content": {"image/webp": {}}}}},
+)
+def get_page_image(request: ApiRequest, document_id: str, number: int) -> HttpResponse:
+    return picture_response(page_for(request.user, document_id, number))
+
+
+@router.get(
+    "/documents/{document_id}/original",
+    summary="The file as it was brought",
+    openapi_extra={"responses": {200: {"description": "OK", "content": {"application/pdf": {}}}}},
+)
+def get_original(request: ApiRequest, document_id: str) -> FileResponse:
+    """Always as a download."""
+    document = document_for(request.user, document_id)
+    if document.current_revision is None:
+        raise Http404
+    return original_response(document)

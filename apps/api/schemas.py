@@ -1,0 +1,320 @@
+"""The shapes that go in and out. Money is a decimal number in a string, times are UTC, ids are UUIDs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Generic, Literal, TypeVar
+from uuid import UUID
+
+from ninja import Field, Schema
+from pydantic import ConfigDict, StringConstraints
+
+from apps.conversations.services import LONGEST_QUESTION
+
+Item = TypeVar("Item")
+
+
+class Body(Schema):
+    """What is sent: a word we do not know is refused, because it is a typo of one we do."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ListPage(Schema, Generic[Item]):
+    items: list[Item]
+    next: str | None = Field(None, description="The `cursor` of the next page; null on the last one.")
+
+
+class ErrorBody(Schema):
+    code: str
+    message: str
+    details: dict[str, Any] | None = None
+
+
+class ErrorOut(Schema):
+    error: ErrorBody
+
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+DocumentName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Reading = Literal["auto", "one_pass", "thorough"]
+
+
+class NameIn(Body):
+    name: Name
+
+
+class WorkspaceOut(Schema):
+    id: UUID
+    name: str
+    role: Literal["viewer", "member", "admin", "owner"]
+
+
+class CorpusOut(Schema):
+    id: UUID
+    name: str
+
+
+class Progress(Schema):
+    done: int
+    total: int
+
+
+class Problem(Schema):
+    code: str
+    message: str
+
+
+class DocumentOut(Schema):
+    id: UUID
+    name: str
+    kind: str
+    ordinal: int | None = Field(description="The number in `[[ordinal:page]]`, within its corpus.")
+    status: Literal["uploaded", "reading", "ready", "failed", "needs_password"]
+    stage: str
+    progress: Progress
+    pages: int
+    tokens: int
+    pages_not_read: int
+    skipped_count: int
+    error: Problem | None = None
+    findings: list[dict[str, Any]] = Field([], description="Secrets found: {path, line, kind, masked}.")
+
+
+class CorpusDetailOut(CorpusOut):
+    tokens: int
+    pages: int
+    documents: list[DocumentOut]
+
+
+class DocumentIn(Body):
+    name: DocumentName
+
+
+class PasswordIn(Body):
+    password: Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
+
+
+class SkippedOut(Schema):
+    path: str
+    reason: str
+    count: int
+
+
+class PageOut(Schema):
+    number: int
+    label: str
+    text: str
+    tokens: int
+    state: Literal["read", "no_text", "unreadable"]
+    source: Literal["text_layer", "ocr", "vision"]
+    reason: str = Field("", description="Why it is not `read`.")
+
+
+class PathsIn(Body):
+    include: list[Annotated[str, StringConstraints(max_length=1_024)]] = Field([], max_length=1_000)
+    exclude: list[Annotated[str, StringConstraints(max_length=1_024)]] = Field([], max_length=1_000)
+
+
+class SelectionIn(Body):
+    documents: list[Annotated[str, StringConstraints(max_length=64)]] | None = Field(
+        None, max_length=10_000, description="Ids of documents; null for all."
+    )
+    paths: dict[str, PathsIn] = Field({}, description="Paths inside a repository, by document id.")
+
+
+class AskIn(Body):
+    text: str = Field(max_length=LONGEST_QUESTION)
+    model: str = Field("auto", max_length=80, description="auto, scout, maverick, or the id of an endpoint.")
+    reading: Reading = "auto"
+    selection: SelectionIn | None = Field(None, description="Omitted or null: every document.")
+    parent_answer: UUID | None = Field(
+        None, description="The answer this follows. Omitted: the conversation's newest; null: none."
+    )
+
+
+class PageRangeOut(Schema):
+    ordinal: int
+    first: int
+    last: int
+
+
+class PlannedPassOut(Schema):
+    kind: str
+    tokens: int
+    pages: list[PageRangeOut]
+
+
+class PriceRange(Schema):
+    low: str
+    high: str
+
+
+class PlanChoiceOut(Schema):
+    model: str
+    endpoint: str
+    reading: str
+    input_tokens: int
+    cost_usd: PriceRange | None
+
+
+class PlanOut(Schema):
+    fits: bool
+    over_by: int = Field(description="Tokens too many, when it does not fit.")
+    code: str | None = Field(description="Why it cannot be asked so: does_not_fit, no_endpoint …")
+    reason: str
+    model: str
+    model_id: str
+    endpoint: str | None
+    fallbacks: list[str]
+    reading: str
+    passes: list[PlannedPassOut]
+    input_tokens: int
+    answer_allowance: int
+    cost_usd: PriceRange | None = Field(description="Null when the endpoint has no known price.")
+    choices: list[PlanChoiceOut]
+
+
+class ConversationOut(Schema):
+    id: UUID
+    title: str
+    corpus_id: UUID
+    is_shared: bool
+    is_own: bool
+    touched_at: datetime
+
+
+class ConversationIn(Body):
+    title: Title | None = None
+
+
+class ConversationChange(Body):
+    title: Title | None = None
+    is_shared: bool | None = None
+
+
+class AnswerState(Schema):
+    id: UUID
+    status: Literal["queued", "reading", "writing", "done", "stopped", "failed"]
+
+
+class QuestionOut(Schema):
+    id: UUID
+    text: str
+    parent_answer: UUID | None
+    answers: list[AnswerState]
+    asked_at: datetime
+
+
+class AskedOut(Schema):
+    question_id: UUID
+    answer_id: UUID
+    events_url: str
+
+
+class EvidenceOut(Schema):
+    marker: str
+    marker_given: str
+    document_id: UUID | None
+    page: int | None
+    label: str
+    quote: str
+    why: str
+    verdict: str
+    differences: list[Any]
+    boxes: list[list[float]] = Field(
+        description="[x0, y0, x1, y1] as fractions of the page, origin top left."
+    )
+    lines: list[int] | None
+
+
+class MentionOut(Schema):
+    marker: str
+    offset: int = Field(description="In `text`, in Unicode code points.")
+    ordinal: int
+    first: int
+    last: int
+    document_id: UUID
+    verdict: str
+
+
+class UsageOut(Schema):
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    cost_usd: str | None
+    estimated: bool
+
+
+class NoticeOut(Schema):
+    code: str
+    sentence: str
+
+
+class StageOut(Schema):
+    stage: str = ""
+    sentence: str = ""
+    done: int = 0
+    total: int = 0
+
+
+class AnswerOut(AnswerState):
+    question_id: UUID
+    conversation_id: UUID
+    stage: StageOut
+    plan: dict[str, Any]
+    text: str
+    html: str
+    evidence: list[EvidenceOut]
+    mentions: list[MentionOut]
+    notices: list[NoticeOut]
+    usage: UsageOut
+    error: Problem | None
+    events_url: str
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class NotSentOut(Schema):
+    ordinal: int
+    name: str
+    first: int | None
+    last: int | None
+    reason: str
+
+
+class PassOut(Schema):
+    number: int
+    kind: str
+    endpoint: str
+    model_id: str
+    pages: list[PageRangeOut]
+    tokens_counted: int
+    tokens_reported: int | None
+    cached_tokens: int
+    output_tokens: int
+    cost_usd: str | None
+    status: str
+    finish_reason: str
+    attempts: int
+
+
+class CoverageOut(Schema):
+    pages_selected: int
+    pages_sent: int
+    not_sent: list[NotSentOut]
+    passes: list[PassOut]
+
+
+class UsageRowOut(Schema):
+    """The keys that were grouped by, then the figures."""
+
+    model_config = ConfigDict(extra="allow")
+
+    answers: int
+    entries: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    cost_usd: str | None

@@ -1,0 +1,167 @@
+"""From rows to the schemas' shapes."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from apps.accounts.models import User
+from apps.conversations.answer_view import answer_blocks
+from apps.conversations.models import Answer, Conversation, Evidence, Question
+from apps.library.corpora import CorpusRow
+from apps.library.models import Corpus, CorpusEntry, Document, Page, SkippedPath
+from apps.workspaces.models import Workspace
+
+
+def money(amount: Decimal | None) -> str | None:
+    """An amount in full, without exponent or trailing zeros."""
+    if amount is None:
+        return None
+    return format(amount.normalize(), "f") if amount else "0"
+
+
+def events_url(answer: Answer) -> str:
+    # Served beside Django (docanalyst/asgi.py), so there is no pattern to reverse.
+    return f"/api/v1/answers/{answer.pk}/events"
+
+
+def workspace_shape(workspace: Workspace, role: str) -> dict[str, Any]:
+    return {"id": workspace.pk, "name": workspace.name, "role": role}
+
+
+def corpus_shape(corpus: Corpus) -> dict[str, Any]:
+    return {"id": corpus.pk, "name": corpus.name}
+
+
+def document_shape(row: CorpusRow) -> dict[str, Any]:
+    revision = row.revision
+    error = None
+    if revision.error_code:
+        error = {"code": revision.error_code, "message": revision.error_sentence}
+    return {
+        "id": row.document.pk,
+        "name": row.document.name,
+        "kind": row.document.kind,
+        "ordinal": row.ordinal,
+        "status": revision.status,
+        "stage": revision.stage,
+        "progress": {"done": revision.done, "total": revision.total},
+        "pages": revision.page_count,
+        "tokens": row.tokens,
+        "pages_not_read": revision.pages_not_read,
+        "skipped_count": revision.skipped_count,
+        "error": error,
+        "findings": [],
+    }
+
+
+def document_row(document: Document) -> CorpusRow:
+    """A document as it stands in the corpus it joined first. One query.
+
+    One that is in no corpus any more has the ordinal it was given last.
+    """
+    entries = CorpusEntry.objects.filter(document=document)
+    entry = entries.filter(removed_at=None).order_by("created_at", "id").first()
+    entry = entry or entries.latest("created_at")
+    assert document.current_revision is not None  # set in the transaction that makes a document
+    return CorpusRow(entry, document, document.current_revision, is_ticked=True)
+
+
+def page_shape(page: Page) -> dict[str, Any]:
+    return {
+        "number": page.number,
+        "label": page.label,
+        "text": page.text,
+        "tokens": page.tokens,
+        "state": page.state,
+        "source": page.source,
+        "reason": page.reason,
+    }
+
+
+def skipped_shape(skipped: SkippedPath) -> dict[str, Any]:
+    return {"path": skipped.path, "reason": skipped.reason, "count": skipped.count}
+
+
+def conversation_shape(conversation: Conversation, reader: User) -> dict[str, Any]:
+    return {
+        "id": conversation.pk,
+        "title": conversation.title,
+        "corpus_id": conversation.corpus_id,
+        "is_shared": conversation.is_shared,
+        "is_own": conversation.owner_id == reader.pk,
+        "touched_at": conversation.touched_at,
+    }
+
+
+def question_shape(question: Question) -> dict[str, Any]:
+    """answers: oldest first; prefetch them."""
+    return {
+        "id": question.pk,
+        "text": question.text,
+        "parent_answer": question.parent_answer_id,
+        "answers": [{"id": answer.pk, "status": answer.status} for answer in question.answers.all()],
+        "asked_at": question.created_at,
+    }
+
+
+def asked_shape(answer: Answer) -> dict[str, Any]:
+    return {"question_id": answer.question_id, "answer_id": answer.pk, "events_url": events_url(answer)}
+
+
+def answer_shape(answer: Answer) -> dict[str, Any]:
+    """Three queries, and one for the labels on the chips."""
+    error = None
+    if answer.error_code:
+        error = {"code": answer.error_code, "message": answer.error_sentence}
+    return {
+        "id": answer.pk,
+        "status": answer.status,
+        "question_id": answer.question_id,
+        "conversation_id": answer.question.conversation_id,
+        "stage": answer.stage,
+        "plan": answer.plan,
+        "text": answer.text,
+        "html": "".join(answer_blocks(answer)),
+        "evidence": [evidence_shape(row) for row in answer.evidence.all()],
+        "mentions": [
+            {
+                "marker": mention.marker,
+                "offset": mention.offset,
+                "ordinal": mention.ordinal,
+                "first": mention.first,
+                "last": mention.last,
+                "document_id": mention.document_id,
+                "verdict": mention.verdict,
+            }
+            for mention in answer.mentions.all()
+        ],
+        "notices": answer.notices,
+        "usage": {
+            "input_tokens": answer.input_tokens,
+            "cached_tokens": answer.cached_tokens,
+            "output_tokens": answer.output_tokens,
+            "cost_usd": money(answer.cost_usd),
+            "estimated": answer.is_estimated,
+        },
+        "error": error,
+        "events_url": events_url(answer),
+        "created_at": answer.created_at,
+        "ended_at": answer.ended_at,
+    }
+
+
+def evidence_shape(row: Evidence) -> dict[str, Any]:
+    return {
+        "marker": row.marker,
+        "marker_given": row.marker_given,
+        "document_id": row.document_id,
+        "page": row.page_number,
+        "label": row.label,
+        "quote": row.quote,
+        "why": row.why,
+        "verdict": row.verdict,
+        "differences": row.differences,
+        "boxes": row.boxes,
+        "lines": row.lines,
+    }
