@@ -43,8 +43,8 @@ def lines() -> Iterator[str]:
     yield from _gauge("docanalyst_answers", "Answers by state", "state", _by_status(Answer))
     try:
         with Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=2) as redis:
-            lengths = {queue: int(redis.llen(queue)) for queue in QUEUES}  # type: ignore[arg-type]
-            alive = {queue: int(redis.exists(heartbeat_key(queue))) for queue in QUEUES}  # type: ignore[arg-type]
+            lengths = {queue: int(redis.llen(queue)) for queue in QUEUES}
+            alive = {queue: int(redis.exists(heartbeat_key(queue))) for queue in QUEUES}
     except RedisError:
         yield from _gauge("docanalyst_redis_up", "Whether Redis answers", None, {"": 0})
         return

@@ -27,7 +27,7 @@ WINDOW_SECONDS = 5 * 60
 KNOWN_ADDRESS_SECONDS = 30 * 24 * 3600
 
 
-class AccountAdapter(DefaultAccountAdapter):
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """Accounts are made by the first-run link, by invitation or by the operator, never by signing up.
 
     Wrong passwords are counted for the client's address, for the account from that address, and for the account
@@ -49,7 +49,7 @@ class AccountAdapter(DefaultAccountAdapter):
             raise ImmediateHttpResponse(too_many_requests(request, max(waits)))
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
-        user = super().authenticate(request, **credentials)
+        user: AbstractBaseUser | None = super().authenticate(request, **credentials)
         account, address = _who(request, credentials)
         if user is None:
             security_log.warning("sign_in.failed address=%s", address_digest(address))

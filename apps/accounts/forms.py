@@ -57,17 +57,14 @@ class FirstRunForm(NewAccountForm):
     field_order = ["name", "email", "password", "workspace_name"]
 
 
-class ProfileForm(forms.ModelForm):
-    class Meta:
-        model = User
-        fields = ["name", "theme"]
-        widgets = {"theme": forms.RadioSelect}
+class ThemeForm(forms.Form):
+    theme = forms.ChoiceField(choices=User._meta.get_field("theme").choices or (), widget=forms.RadioSelect)
 
 
-class ThemeForm(forms.ModelForm):
-    class Meta:
-        model = User
-        fields = ["theme"]
+class ProfileForm(ThemeForm):
+    name = forms.CharField(
+        label="Name", max_length=120, required=False, widget=forms.TextInput(attrs={"autocomplete": "name"})
+    )
 
 
 class TokenForm(forms.Form):

@@ -37,6 +37,13 @@ def make_account(email: str, password: str, *, name: str = "", is_staff: bool = 
     return user
 
 
+def change_profile(user: User, **fields: str) -> None:
+    """Save what a person says about themselves: `name`, `theme`, or both."""
+    for field, value in fields.items():
+        setattr(user, field, value)
+    user.save(update_fields=list(fields))
+
+
 def deactivate(actor: User, user: User) -> None:
     """Shut somebody out: sessions end with their next request, API tokens are revoked."""
     user.is_active = False

@@ -23,11 +23,11 @@ class Unprompted:
             field.help_text = self.help_texts.get(name, "")
 
 
-class SignInForm(Unprompted, allauth_forms.LoginForm):
+class SignInForm(Unprompted, allauth_forms.LoginForm):  # type: ignore[misc]
     labels = {"login": "E-mail"}
 
 
-class PasswordChangeForm(Unprompted, allauth_forms.ChangePasswordForm):
+class PasswordChangeForm(Unprompted, allauth_forms.ChangePasswordForm):  # type: ignore[misc]
     labels = {
         "oldpassword": "Current password",
         "password1": "New password",
@@ -35,10 +35,10 @@ class PasswordChangeForm(Unprompted, allauth_forms.ChangePasswordForm):
     }
 
 
-class PasswordResetForm(Unprompted, allauth_forms.ResetPasswordForm):
+class PasswordResetForm(Unprompted, allauth_forms.ResetPasswordForm):  # type: ignore[misc]
     labels = {"email": "E-mail"}
 
 
-class PasswordResetKeyForm(Unprompted, allauth_forms.ResetPasswordKeyForm):
+class PasswordResetKeyForm(Unprompted, allauth_forms.ResetPasswordKeyForm):  # type: ignore[misc]
     labels = {"password1": "New password", "password2": "New password again"}
     help_texts = {"password1": PASSWORD_HELP}

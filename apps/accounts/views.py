@@ -39,9 +39,9 @@ def first_run(request: HttpRequest, token: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def profile(request: HtmxRequest) -> HttpResponse:
-    form = ProfileForm(request.POST or None, instance=request.user)
-    if request.method == "POST" and form.is_valid():
-        request.user.save(update_fields=["name", "theme"])
+    form = ProfileForm(request.POST) if request.method == "POST" else None
+    if form and form.is_valid():
+        services.change_profile(request.user, **form.cleaned_data)
         messages.success(request, "Profile saved.")
         return redirect("accounts:profile")
     return _profile(request, form=form)
@@ -49,9 +49,9 @@ def profile(request: HtmxRequest) -> HttpResponse:
 
 @require_POST
 def theme(request: HtmxRequest) -> HttpResponse:
-    form = ThemeForm(request.POST, instance=request.user)
+    form = ThemeForm(request.POST)
     if form.is_valid():
-        request.user.save(update_fields=["theme"])
+        services.change_profile(request.user, **form.cleaned_data)
     if request.htmx:
         return HttpResponse(status=204)
     target = request.POST.get("next", "")
@@ -89,7 +89,7 @@ def _profile(
 ) -> HttpResponse:
     bound = form or token_form
     context = {
-        "form": form or ProfileForm(instance=request.user),
+        "form": form or ProfileForm(initial={"name": request.user.name, "theme": request.user.theme}),
         "token_form": token_form or TokenForm(),
         "tokens": request.user.api_tokens.all(),
         "new_token": new_token,

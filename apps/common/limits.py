@@ -29,7 +29,8 @@ def seconds_until_free(name: str, subject: str, *, limit: int, window_seconds: i
         return 0
     if count <= limit:
         return 0
-    return max(1, round(cache.get(ends, now + window_seconds) - now))
+    end: float = cache.get(ends, now + window_seconds)
+    return max(1, round(end - now))
 
 
 def give_back(name: str, subject: str) -> None:

@@ -71,7 +71,7 @@ def workspace_detail(request: HtmxRequest, workspace_slug: str) -> HttpResponse:
         "workspace": workspace,
         "corpora": corpora_of(workspace),
         "form": form,
-        "rename_form": WorkspaceForm(instance=workspace, prefix=None, auto_id="rename_%s"),
+        "rename_form": WorkspaceForm(initial={"name": workspace.name}, auto_id="rename_%s"),
         "may_contribute": workspace.held_right >= Right.CONTRIBUTE,
         "may_administer": workspace.held_right >= Right.ADMINISTER,
     }

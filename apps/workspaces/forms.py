@@ -4,13 +4,13 @@ from typing import Any
 
 from django import forms
 
-from apps.workspaces.models import Role, Workspace
+from apps.workspaces.models import Role
 
 
-class WorkspaceForm(forms.ModelForm):
-    class Meta:
-        model = Workspace
-        fields = ["name"]
+class WorkspaceForm(forms.Form):
+    name = forms.CharField(
+        label="Name", max_length=120, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
 
 
 class RoleForm(forms.Form):

@@ -61,14 +61,14 @@ def accept(request: HttpRequest, token: str) -> HttpResponse:
     invitation = invitations.find_invitation(token)
     if invitation is None:
         return render(request, "workspaces/invitation_ended.html", status=410)
-    is_known = request.user.is_authenticated
-    form = NewAccountForm(request.POST or None, email=invitation.email) if not is_known else None
+    user = request.user if request.user.is_authenticated else None
+    form = NewAccountForm(request.POST or None, email=invitation.email) if user is None else None
     problem, status = "", 200
     if request.method == "POST" and (form is None or form.is_valid()):
         try:
-            if form is None:
-                invitations.accept(invitation, request.user)
-            else:
+            if user is not None:
+                invitations.accept(invitation, user)
+            elif form is not None:
                 sign_in(request, invitations.accept_with_new_account(invitation, **form.cleaned_data))
             return redirect(invitation.workspace)
         except Refused as refused:
@@ -79,6 +79,6 @@ def accept(request: HttpRequest, token: str) -> HttpResponse:
         "invitation": invitation,
         "form": form,
         "problem": problem,
-        "is_other_address": is_known and request.user.email.casefold() != invitation.email.casefold(),
+        "is_other_address": user is not None and user.email.casefold() != invitation.email.casefold(),
     }
     return render(request, "workspaces/invitation.html", context, status=status)
