@@ -52,7 +52,7 @@ class Host:
 
     @property
     def may_be_tested(self) -> bool:
-        return self.status not in {"no_address", "no_key", "stale_key"} and bool(self.first.endpoint.base_url)
+        return self.first.is_opted_in and self.first.api_key_source != "none"
 
     @property
     def has_saved_key(self) -> bool:
@@ -60,7 +60,7 @@ class Host:
 
     @property
     def status(self) -> Status:
-        """The state of the whole: ready when one of its models can be asked."""
+        """The state of the whole: ready when one of its models can be asked; judges count only among themselves."""
         if not self.first.is_opted_in:
             return "no_address"
         if all(state.is_retired and not state.is_connected for state in self.states):
@@ -72,7 +72,8 @@ class Host:
         connected = [state for state in self.states if state.is_connected]
         if not connected:
             return "off"
-        return "ready" if any(state.healthy for state in connected) else "unhealthy"
+        counted = [state for state in connected if state.endpoint.family != "guard"] or connected
+        return "ready" if any(state.healthy for state in counted) else "unhealthy"
 
 
 def hosts() -> list[Host]:

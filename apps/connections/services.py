@@ -51,6 +51,12 @@ class EndpointState:
     retention: str = ""
 
     @property
+    def title(self) -> str:
+        """What people call its model."""
+        family = self.endpoint.family
+        return {"guard": "Llama Guard", "quotes": "Quote finder"}.get(family, family.capitalize())
+
+    @property
     def is_retired(self) -> bool:
         return is_retired(self.endpoint)
 

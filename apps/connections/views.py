@@ -59,9 +59,11 @@ def test(request: HtmxRequest, endpoint_id: str) -> HttpResponse:
 
 def _list(request: HtmxRequest, *, refused_host: str = "", problem: str = "") -> HttpResponse:
     every = hosts()
+    retired = [host for host in every if host.status == "retired"]
     context = {
         "hosts": [host for host in every if host.status != "retired"],
-        "retired": [host for host in every if host.status == "retired"],
+        "retired": retired,
+        "is_retired_open": any(host.id == refused_host for host in retired),
         "has_model": has_model(every),
         "refused_host": refused_host,
         "problem": problem,
