@@ -108,7 +108,7 @@ class ProviderApp:
             answering.cancel()
         watching.cancel()
         results = await asyncio.gather(answering, watching, return_exceptions=True)
-        if isinstance(results[0], _Torn):
+        if isinstance(results[0], Exception):  # a torn connection, or a mistake of ours that must not hang
             raise results[0]
 
     async def _answer(

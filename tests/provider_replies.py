@@ -13,10 +13,7 @@ from apps.llm.providers.quote_search import PackedPage, find_quotes
 from apps.llm.tokens import count_tokens, image_tokens, prompt_tokens
 
 _HEADER_LINE = re.compile(PAGE_HEADER.pattern, re.MULTILINE)
-_AFTER_PAGES = re.compile(
-    rf"^(?:# Document [0-9]+: [^\n]*\n|{re.escape(CONVERSATION_HEADING)}|{re.escape(QUESTION_HEADING)})",
-    re.MULTILINE,
-)
+_DOCUMENT_LINE = re.compile(r"^# Document [0-9]+: ", re.MULTILINE)
 
 
 def count_prompt(body: dict[str, Any]) -> int:
@@ -32,11 +29,14 @@ def write_reply(body: dict[str, Any]) -> str:
 
 
 def find_pages(prompt: str) -> list[PackedPage]:
+    """The pages of a joined prompt; earlier turns cite markers, too, so reading ends where they begin."""
+    for heading in (QUESTION_HEADING, CONVERSATION_HEADING):
+        prompt = prompt.rpartition("\n" + heading)[0] or prompt
     headers = list(_HEADER_LINE.finditer(prompt))
     pages = []
     for index, header in enumerate(headers):
         ends = headers[index + 1].start() if index + 1 < len(headers) else len(prompt)
-        after = _AFTER_PAGES.search(prompt, header.end(), ends)
+        after = _DOCUMENT_LINE.search(prompt, header.end(), ends)
         text = prompt[header.end() : after.start() if after else ends].strip()
         pages.append(PackedPage(int(header["ordinal"]), int(header["number"]), text))
     return pages

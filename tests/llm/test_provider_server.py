@@ -42,6 +42,12 @@ async def test_its_reply_quotes_the_prompt_and_cites_its_markers(make_request: M
     assert {match[0] for match in MARKER.finditer(text)} == {"[[1:2]]"}
 
 
+async def test_its_reply_to_a_follow_up_cites_pages_and_not_earlier_turns(make_request: MakeRequest) -> None:
+    history = "# Conversation so far\nThe reader asked:\nMay I terminate early?\n\nYou answered:\n[[1:1]] Yes, terminate early with notice.\n\n"
+    text, _ = await ask(make_request(PAGE_1, PAGE_2, history, QUESTION, REMINDER))
+    assert {match[0] for match in MARKER.finditer(text)} == {"[[1:2]]"}
+
+
 async def test_it_spoils_quotes_and_markers_when_told(
     provider_server: ProviderServer, make_request: MakeRequest
 ) -> None:
@@ -92,7 +98,7 @@ def test_pages_and_question_are_found_in_a_joined_prompt() -> None:
             PAGE_1,
             "# Document 2: b\n",
             PAGE_2.replace("1:2", "2:1"),
-            "# Conversation so far\nYou: hi\n\n",
+            "# Conversation so far\nYou answered:\n[[2:1]] says so.\n[[1:1]]\n\n",
             QUESTION,
             REMINDER,
         )

@@ -1,6 +1,7 @@
 import asyncio
 import re
 import time
+from dataclasses import replace
 from decimal import Decimal
 from unittest.mock import ANY
 
@@ -18,7 +19,7 @@ from apps.common.markers import (
 )
 from apps.llm.catalogue import load_catalogue
 from apps.llm.gateway import stream_chat
-from apps.llm.providers.quote_finder import find_answer, find_question, iter_pages, write_answer
+from apps.llm.providers.quote_finder import find_answer, read_prompt, write_answer
 from apps.llm.providers.quote_search import PackedPage, find_quotes, language_of, question_terms
 from apps.llm.types import ChatMessage, ChatRequest, Finished, RequestSent, TextDelta, Usage
 
@@ -70,8 +71,23 @@ def test_the_best_sentence_is_quoted_with_its_marker(question: str, evidence: st
 
 
 def test_the_example_in_the_rules_is_not_taken_for_a_page() -> None:
-    assert [(page.ordinal, page.number) for page in iter_pages(make_request("x"))] == list(LEASE)
-    assert find_question(make_request("# Question\nreally?")) == "# Question\nreally?"
+    pages, question = read_prompt(make_request("# Question\nreally?"))
+    assert [(page.ordinal, page.number) for page in pages] == list(LEASE)
+    assert question == "# Question\nreally?"
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        (QUESTION_HEADING + "Why?\n\n" + REMINDER_HEADING + "Quote.\n",),
+        (QUESTION_HEADING + "Why?\n\n", REMINDER_HEADING + "Quote.\n"),
+        ("Why?\n",),
+    ],
+)
+def test_the_reminder_is_not_part_of_the_question(tail: tuple[str, ...]) -> None:
+    request = make_request("")
+    request = replace(request, messages=(ChatMessage("user", (pack_page(1, 1, "A page."), *tail)),))
+    assert read_prompt(request)[1] == "Why?"
 
 
 @pytest.mark.parametrize(

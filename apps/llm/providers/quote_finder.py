@@ -6,11 +6,11 @@ around it (planning, streaming, verifying, billing) runs the very path that a mo
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
-from apps.common.markers import PAGE_HEADER, QUESTION_HEADING
+from apps.common.markers import PAGE_HEADER, QUESTION_HEADING, REMINDER_HEADING
 from apps.llm.errors import LLMError
 from apps.llm.providers.base import CallEvent
 from apps.llm.providers.quote_search import FoundQuote, PackedPage, find_quotes, question_terms, sentences_for
@@ -50,10 +50,10 @@ class _QuoteFinderCall:
 
 
 def find_answer(request: ChatRequest) -> str:
-    """The whole answer to a request, in the answer format. Pure but for reading the prompt's parts; seconds of CPU
-    for millions of tokens, so call it in a thread."""
-    question = find_question(request)
-    return write_answer(find_quotes(iter_pages(request), question), question)
+    """The whole answer to a request, in the answer format. Reads the prompt's parts once; takes about half a second
+    of CPU for each million tokens, so call it in a thread."""
+    pages, question = read_prompt(request)
+    return write_answer(find_quotes(pages, question), question)
 
 
 def write_answer(quotes: list[FoundQuote], question: str) -> str:
@@ -71,22 +71,23 @@ def _escape_markdown(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", text)
 
 
-def iter_pages(request: ChatRequest) -> Iterator[PackedPage]:
-    """The pages of a prompt in their order: every part that begins with a marker line."""
+def read_prompt(request: ChatRequest) -> tuple[list[PackedPage], str]:
+    """The pages of a prompt in their order, and its question.
+
+    Pages are the parts that begin with a marker line. The question stands between its heading and the reminder;
+    without a heading it is the last part that is no page.
+    """
+    pages: list[PackedPage] = []
+    question = last = ""
     for message in request.messages:
         for part in message.iter_parts():
             header = PAGE_HEADER.match(part)
             if header is not None:
                 text = part[header.end() :].strip()
-                yield PackedPage(int(header["ordinal"]), int(header["number"]), text)
-
-
-def find_question(request: ChatRequest) -> str:
-    """The question of a prompt: the last part under the question's heading, else the last part that is no page."""
-    question = last = ""
-    for part in request.messages[-1].iter_parts():
-        if part.startswith(QUESTION_HEADING):
-            question = part.removeprefix(QUESTION_HEADING)
-        elif PAGE_HEADER.match(part) is None:
-            last = part
-    return (question or last).strip()
+                pages.append(PackedPage(int(header["ordinal"]), int(header["number"]), text))
+            elif part.startswith(QUESTION_HEADING):
+                question = part.removeprefix(QUESTION_HEADING)
+            else:
+                last = part
+    question, reminder, rest = (question or last).rpartition(REMINDER_HEADING)
+    return pages, (question if reminder else rest).strip()
