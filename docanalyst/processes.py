@@ -67,7 +67,7 @@ def parts(*, host: str, port: int, data_dir: Path, ingest_processes: int) -> tup
             name="beat",
             module="celery",
             arguments=(
-                *("--app", "docanalyst", "--quiet", "beat", "--loglevel", "warning"),
+                *("--app", "docanalyst", "--quiet", "--skip-checks", "beat", "--loglevel", "warning"),
                 *("--schedule", str(data_dir / "run" / "beat-schedule"), "--pidfile", ""),
             ),
             grace_seconds=4,
@@ -76,8 +76,10 @@ def parts(*, host: str, port: int, data_dir: Path, ingest_processes: int) -> tup
 
 
 def _worker(queue: str) -> tuple[str, ...]:
+    # Checks are the web part's: they would load every view into each worker, a second of its start.
     # Workers have nothing to tell each other: the database is the truth, so no gossip and no mingling.
     return (
-        *("--app", "docanalyst", "--quiet", "worker", "--queues", queue, "--hostname", f"{queue}@%h"),
+        *("--app", "docanalyst", "--quiet", "--skip-checks"),
+        *("worker", "--queues", queue, "--hostname", f"{queue}@%h"),
         *("--loglevel", "warning", "--without-gossip", "--without-mingle"),
     )

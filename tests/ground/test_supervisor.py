@@ -10,10 +10,21 @@ from pathlib import Path
 
 import psutil
 import pytest
+import redis
 
 from docanalyst.processes import parts
 from docanalyst.supervisor import status_words, usable_cores
-from tests.services import ROOT, LiveStack, clean_environment, free_port, guarded, run_live_stack, wait_for
+from tests.services import (
+    ROOT,
+    LiveStack,
+    clean_environment,
+    create_database,
+    free_port,
+    guarded,
+    run_live_stack,
+    run_redis,
+    wait_for,
+)
 
 pytestmark = pytest.mark.services
 
@@ -125,6 +136,18 @@ def test_a_killed_supervisor_leaves_no_process(tmp_path: Path) -> None:
         processes = stack.processes()
         stack.stop(signal.SIGKILL)
         wait_for(lambda: not still_running(processes), seconds=10, what="all processes gone")
+
+
+@pytest.mark.postgres
+def test_it_runs_on_servers_of_others(postgres_server: str, tmp_path: Path) -> None:
+    with run_redis(tmp_path / "elsewhere") as redis_url, redis.Redis.from_url(redis_url) as client:
+        url = create_database(postgres_server, f"grown_{os.getpid()}")
+        environment = {"DATABASE_URL": url, "REDIS_URL": redis_url}
+        with run_live_stack(tmp_path / "data", environment=environment) as stack:
+            assert stack.is_ready()
+            assert stack.part_id("redis") == 0
+            assert not (stack.data_dir / "docanalyst.sqlite3").exists()
+        assert client.ping()
 
 
 @pytest.mark.parametrize(
