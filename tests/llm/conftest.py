@@ -5,9 +5,12 @@ import pytest
 from apps.llm import gateway
 from apps.llm.catalogue import Endpoint
 from apps.llm.deadlines import deadlines
-from apps.llm.types import ChatMessage, ChatRequest
+from apps.llm.errors import LLMError
+from apps.llm.gateway import stream_chat
+from apps.llm.types import ChatMessage, ChatRequest, Event, TextDelta
 from tests.provider_server import ProviderServer
 
+KEY = "sk-canary-0123456789"
 PAGE_1 = "[[1:1]]\nThis lease is made between the Landlord and the Tenant.\n\n"
 PAGE_2 = "[[1:2]]\nEither party may terminate early with 120 days’ written notice.\n\n"
 QUESTION = "# Question\nHow much notice to terminate early?\n\n"
@@ -81,3 +84,17 @@ def set_deadlines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Non
     yield set_them
     monkeypatch.undo()
     deadlines.cache_clear()
+
+
+async def collect(request: ChatRequest, api_key: str | None = KEY) -> tuple[list[Event], LLMError | None]:
+    events: list[Event] = []
+    try:
+        async for event in stream_chat(request, api_key):
+            events.append(event)
+    except LLMError as error:
+        return events, error
+    return events, None
+
+
+def text_of(events: list[Event]) -> str:
+    return "".join(event.text for event in events if isinstance(event, TextDelta))
