@@ -28,6 +28,7 @@ from apps.conversations.models import (
     ReadingPass,
     Verdict,
 )
+from apps.conversations.selection import ranges
 from apps.library import storage
 from apps.library.ingestion.pymupdf_lean import pymupdf
 from apps.library.models import Corpus, CorpusEntry, Document, Page, Revision
@@ -189,7 +190,7 @@ def manifest_of(corpus: Corpus) -> list[dict[str, Any]]:
                 "revision_id": str(revision.pk),
                 "name": entry.document.name,
                 "kind": entry.document.kind,
-                "ranges": [[number, number] for number in numbers],
+                "ranges": [list(pair) for pair in ranges(numbers)],
             }
         )
     return manifest
@@ -296,8 +297,9 @@ def add_mentions(answer: Answer, verdict: Verdict = Verdict.EXACT) -> list[Menti
     """A mention for each `[[1:2]]` of the answer's text, where it stands."""
     mentions = []
     for entry in answer.manifest:
-        for first, _ in entry["ranges"]:
-            marker = f"[[{entry['ordinal']}:{first}]]"
+        numbers = [number for first, last in entry["ranges"] for number in range(first, last + 1)]
+        for number in numbers:
+            marker = f"[[{entry['ordinal']}:{number}]]"
             offset = answer.text.find(marker)
             while offset >= 0:
                 mentions.append(
@@ -306,8 +308,8 @@ def add_mentions(answer: Answer, verdict: Verdict = Verdict.EXACT) -> list[Menti
                         offset=offset,
                         marker=marker,
                         ordinal=entry["ordinal"],
-                        first=first,
-                        last=first,
+                        first=number,
+                        last=number,
                         document_id=entry["document_id"],
                         verdict=verdict,
                     )

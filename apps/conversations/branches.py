@@ -13,8 +13,9 @@ from apps.workspaces.access import as_uuid
 
 def question_in(conversation: Conversation, question_id: object) -> Question:
     """A question of this very conversation; Http404 otherwise."""
-    question = Question.objects.filter(conversation=conversation, pk=as_uuid(question_id)).first()
-    if question is None:
+    identity = as_uuid(question_id)
+    question = identity and Question.objects.filter(conversation=conversation, pk=identity).first()
+    if not question:
         raise Http404
     return question
 
@@ -36,16 +37,12 @@ def newest_tip(conversation: Conversation, under: Question | None = None) -> Ans
     for answer in answers:
         by_question[answer.question_id].append(answer)
     follow_ups: dict[UUID | None, list[UUID]] = defaultdict(list)
-    for question_id, parent_id in (
-        Question.objects.filter(conversation=conversation)
-        .order_by("created_at", "id")
-        .values_list("pk", "parent_answer_id")
-    ):
-        follow_ups[parent_id].append(question_id)
+    for question in Question.objects.filter(conversation=conversation).order_by("created_at", "id"):
+        follow_ups[question.parent_answer_id].append(question.pk)
     tip: Answer | None = None
-    question_id: UUID | None = under.pk
-    while question_id is not None and by_question[question_id]:
-        tip = by_question[question_id][-1]
+    at: UUID | None = under.pk
+    while at is not None and by_question[at]:
+        tip = by_question[at][-1]
         following = follow_ups[tip.pk]
-        question_id = following[-1] if following else None
+        at = following[-1] if following else None
     return tip

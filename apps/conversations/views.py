@@ -132,7 +132,13 @@ def _show_plan(
 ) -> HttpResponse:
     """The line alone for htmx; the whole workbench with it for a browser without JavaScript."""
     if request.htmx:
-        context = {"workspace": corpus.workspace, "corpus": corpus, "line": line, "refusal": sentence}
+        context = {
+            "workspace": corpus.workspace,
+            "corpus": corpus,
+            "line": line,
+            "refusal": sentence,
+            "is_running": parent is not None and parent.is_running,
+        }
         return render(request, "conversations/_plan_answer.html", context)
     conversation = parent.question.conversation if parent else None
     return _whole_page(request, corpus, conversation, parent, form, line=line, refusal=sentence)

@@ -9,7 +9,7 @@ from django.template import Context
 
 from apps.conversations.composer import SUGGESTIONS, composer_for, conversations_of
 from apps.conversations.export import answer_markdown
-from apps.conversations.models import Answer
+from apps.conversations.models import Answer, Evidence
 from apps.conversations.plan_line import family_name
 from apps.conversations.services import LONGEST_QUESTION
 from apps.library.models import Corpus
@@ -42,6 +42,13 @@ def new_conversation(context: Context, corpus: Corpus) -> dict[str, Any]:
 def answer_markdown_of(answer: Answer) -> str:
     """The answer as it is copied; escaped by the template as any text."""
     return answer_markdown(answer)
+
+
+@register.filter
+def document_name(evidence: Evidence) -> str:
+    """The name under which a quoted document was sent."""
+    names = {entry["ordinal"]: str(entry["name"]) for entry in evidence.answer.manifest}
+    return names.get(evidence.ordinal or 0, "")
 
 
 @register.filter

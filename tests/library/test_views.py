@@ -1,0 +1,434 @@
+"""The documents pane and the viewer: what they show, to whom, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from apps.accounts.models import User
+from apps.library.models import Corpus, CorpusEntry, Document, Page, Revision, Untick
+from apps.library.workbench import ROWS_SHOWN
+from apps.workspaces.models import Role, Workspace
+from tests.factories import add_member, make_corpus, make_document, make_user, make_workspace, pdf_bytes
+
+HTMX = {"HX-Request": "true"}
+JSON = {"Accept": "application/json"}
+
+
+@dataclass
+class House:
+    """alice owns and added the lease, bob is a member, vera a viewer, charlie is outside."""
+
+    people: dict[str, User]
+    workspace: Workspace
+    corpus: Corpus
+    lease: Document
+
+    def client(self, name: str) -> Client:
+        client = Client()
+        client.force_login(self.people[name])
+        return client
+
+    def url(self, name: str, *args: Any) -> str:
+        """An address of the workspace; by default of its corpus or its lease."""
+        on_document = {"document", "page", "page-picture", "original", "retry", "rename", "delete"}
+        subject = self.lease.pk if name in on_document else self.corpus.pk
+        return reverse(f"library:{name}", args=[self.workspace.slug, subject, *args])
+
+    @property
+    def entry(self) -> CorpusEntry:
+        return CorpusEntry.objects.get(document=self.lease)
+
+
+@pytest.fixture
+def house(db: None) -> House:
+    people = {name: make_user(f"{name}@example.org") for name in ("alice", "bob", "vera", "charlie")}
+    workspace = make_workspace("Tenancy", owner=people["alice"])
+    add_member(workspace, people["bob"], Role.MEMBER)
+    add_member(workspace, people["vera"], Role.VIEWER)
+    make_workspace("Elsewhere", owner=people["charlie"])
+    corpus = make_corpus(workspace)
+    return House(people, workspace, corpus, make_document(corpus, added_by=people["alice"], with_file=True))
+
+
+@cache
+def one_pdf() -> bytes:
+    return pdf_bytes(["One page of words."])
+
+
+def pdf(name: str = "deed.pdf", content: bytes | None = None) -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, one_pdf() if content is None else content, content_type="application/pdf")
+
+
+def body(response: Any) -> str:
+    return response.content.decode()
+
+
+# Who may what ------------------------------------------------------------------------------------
+
+READS = ["corpus", "documents", "document", "page", "page-picture", "original"]
+WRITES = ["documents", "rename-corpus", "delete-corpus", "retry", "rename", "delete"]
+
+
+def arguments(name: str) -> list[int]:
+    return [1] if name in {"page", "page-picture"} else []
+
+
+@pytest.mark.parametrize("name", READS)
+def test_reading_is_for_everybody_inside_and_nobody_else(house: House, name: str) -> None:
+    url = house.url(name, *arguments(name))
+    for reader in ("alice", "bob", "vera"):
+        assert house.client(reader).get(url, headers=HTMX).status_code == 200, reader
+    assert house.client("charlie").get(url, headers=HTMX).status_code == 404
+    assert Client().get(url).status_code == 302
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_viewers_change_nothing(house: House, name: str) -> None:
+    response = house.client("vera").post(house.url(name), {"name": "New name"})
+
+    assert response.status_code == 403
+    house.lease.refresh_from_db()
+    assert house.lease.name == "lease.pdf"
+    assert house.lease.deleted_at is None
+
+
+@pytest.mark.parametrize("name", [*WRITES, "tick-all"])
+def test_outsiders_are_told_that_there_is_nothing(house: House, name: str) -> None:
+    assert house.client("charlie").post(house.url(name), {"name": "New name"}).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["retry", "rename", "delete"])
+def test_another_members_document_is_left_to_its_owner_and_admins(house: House, name: str) -> None:
+    assert house.client("bob").post(house.url(name), {"name": "Mine"}).status_code == 403
+
+
+def test_deleting_a_corpus_is_for_administrators(house: House) -> None:
+    assert house.client("bob").post(house.url("delete-corpus")).status_code == 403
+    assert house.client("alice").post(house.url("delete-corpus")).status_code == 302
+    assert house.client("alice").get(house.url("corpus")).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["rename-corpus", "delete-corpus", "tick-all", "retry", "rename", "delete"])
+def test_changes_are_posts(house: House, name: str) -> None:
+    assert house.client("alice").get(house.url(name)).status_code == 405
+
+
+@pytest.mark.parametrize("name", ["corpus", "document", "page", "page-picture", "original"])
+def test_readings_are_no_posts(house: House, name: str) -> None:
+    assert house.client("alice").post(house.url(name, *arguments(name))).status_code == 405
+
+
+@pytest.mark.parametrize("name", ["corpus", "document"])
+def test_an_address_of_one_workspace_does_not_open_another_ones_rows(house: House, name: str) -> None:
+    other = make_workspace("Other", owner=house.people["alice"])
+    url = house.url(name).replace(house.workspace.slug, other.slug)
+
+    assert house.client("alice").get(url).status_code == 404
+
+
+# The list ----------------------------------------------------------------------------------------
+
+
+def test_every_state_of_a_document_has_its_row(house: House) -> None:
+    make_document(house.corpus, "half.pdf", ["Words.", ""])
+    make_document(
+        house.corpus, "long.pdf", [], status=Revision.Status.READING, stage="Reading", done=12, total=80
+    )
+    make_document(
+        house.corpus, "broken.pdf", [], status=Revision.Status.FAILED, error_sentence="It is damaged."
+    )
+    page = body(house.client("alice").get(house.url("corpus")))
+
+    assert "lease.pdf" in page
+    assert "1 of 2 pages without text" in page
+    assert "12 / 80" in page
+    assert "It is damaged." in page
+    assert "Retry" in page
+
+
+def test_the_list_polls_only_while_something_is_being_read(house: House) -> None:
+    client = house.client("alice")
+    assert "every 1500ms" not in body(client.get(house.url("documents"), headers=HTMX))
+
+    make_document(house.corpus, "long.pdf", [], status=Revision.Status.READING)
+    assert "every 1500ms" in body(client.get(house.url("documents"), headers=HTMX))
+
+
+def test_polling_gives_the_asked_rows_and_the_meter_alone(house: House) -> None:
+    running = make_document(house.corpus, "long.pdf", [], status=Revision.Status.READING)
+    entry = CorpusEntry.objects.get(document=running)
+    page = body(house.client("alice").get(house.url("documents"), {"row": str(entry.pk)}, headers=HTMX))
+
+    assert f'id="entry-{entry.pk}"' in page
+    assert f'id="entry-{house.entry.pk}"' not in page
+    assert page.count("hx-swap-oob") == 2
+    assert 'id="meter"' in page
+
+
+def test_queries_do_not_grow_with_the_documents(house: House, django_assert_max_num_queries: Any) -> None:
+    for number in range(30):
+        make_document(house.corpus, f"{number}.pdf", ["Words."])
+    client = house.client("alice")
+    with django_assert_max_num_queries(12):
+        assert client.get(house.url("documents"), headers=HTMX).status_code == 200
+
+
+def test_a_long_list_shows_what_needs_a_look_and_offers_the_rest(house: House) -> None:
+    for number in range(ROWS_SHOWN + 3):
+        make_document(house.corpus, f"{number}.pdf", ["Words."])
+    make_document(house.corpus, "broken.pdf", [], status=Revision.Status.FAILED)
+    client = house.client("alice")
+
+    page = body(client.get(house.url("corpus")))
+    assert "Show 5 more" in page
+    assert "broken.pdf" in page
+    assert page.count('class="document ') == ROWS_SHOWN
+    assert "more</a>" not in body(client.get(f"{house.url('documents')}?all", headers=HTMX))
+
+
+def test_without_htmx_the_list_is_the_workbench(house: House) -> None:
+    response = house.client("alice").get(house.url("documents"))
+    assert response.url == f"{house.url('corpus')}?pane=documents"
+
+
+def test_an_empty_corpus_says_what_to_do(house: House) -> None:
+    empty = make_corpus(house.workspace, "Empty")
+    url = reverse("library:corpus", args=[house.workspace.slug, empty.pk])
+
+    assert "Drop PDFs anywhere" in body(house.client("bob").get(url))
+    viewed = body(house.client("vera").get(url))
+    assert "Drop PDFs anywhere" not in viewed
+    assert "needs the member role" in viewed
+
+
+# Uploads -----------------------------------------------------------------------------------------
+
+
+def test_a_file_is_taken_then_known(house: House) -> None:
+    client = house.client("bob")
+    first = client.post(house.url("documents"), {"file": pdf()}, headers=JSON)
+    again = client.post(house.url("documents"), {"file": pdf()}, headers=JSON)
+
+    assert (first.status_code, again.status_code) == (202, 200)
+    assert json.loads(again.content)["documents"][0]["is_known"] is True
+    assert json.loads(again.content)["documents"][0]["id"] == json.loads(first.content)["documents"][0]["id"]
+
+
+@pytest.mark.parametrize(
+    ("file", "status", "code"),
+    [
+        (pdf("empty.pdf", b""), 400, "empty_file"),
+        (pdf("page.html", b"<html>"), 415, "kind_not_accepted"),
+        (pdf("page.pdf", b"<html>no pdf at all</html>"), 415, "not_a_pdf"),
+        (None, 400, "no_file"),
+    ],
+    ids=["empty", "kind", "content", "none"],
+)
+def test_a_refused_file_is_answered_in_words(
+    house: House, file: SimpleUploadedFile | None, status: int, code: str
+) -> None:
+    data = {"file": file} if file else {}
+    response = house.client("bob").post(house.url("documents"), data, headers=JSON)
+
+    assert response.status_code == status
+    error = json.loads(response.content)["error"]
+    assert error["code"] == code
+    assert error["message"].endswith(".")
+    assert Document.objects.count() == 1
+
+
+def test_a_form_takes_several_files_and_names_the_refused_one(house: House) -> None:
+    response = house.client("bob").post(
+        house.url("documents"), {"file": [pdf(), pdf("bad.pdf", b"no pdf")]}, follow=True
+    )
+
+    assert response.status_code == 200
+    assert "bad.pdf: This is not a PDF" in body(response)
+    assert Document.objects.filter(name="deed.pdf").exists()
+
+
+# Ticks -------------------------------------------------------------------------------------------
+
+
+def test_a_tick_is_one_persons_and_moves_the_meter(house: House) -> None:
+    url = house.url("tick", house.entry.pk)
+    response = house.client("vera").post(url, {}, headers=HTMX)
+
+    assert 'id="meter"' in body(response)
+    assert response["HX-Trigger-After-Swap"] == "selection-changed"
+    assert [row.user for row in Untick.objects.all()] == [house.people["vera"]]
+    assert "unticked" not in body(house.client("alice").get(house.url("documents"), headers=HTMX))
+
+    house.client("vera").post(url, {"is_ticked": "on"}, headers=HTMX)
+    assert not Untick.objects.exists()
+
+
+def test_ticks_of_another_corpus_are_not_found(house: House) -> None:
+    other = make_corpus(house.workspace, "Other")
+    url = reverse("library:tick", args=[house.workspace.slug, other.pk, house.entry.pk])
+    assert house.client("alice").post(url).status_code == 404
+    assert house.client("charlie").post(house.url("tick", house.entry.pk)).status_code == 404
+    assert house.client("alice").get(house.url("tick", house.entry.pk)).status_code == 405
+
+
+def test_none_then_all(house: House) -> None:
+    make_document(house.corpus, "second.pdf")
+    client = house.client("bob")
+
+    client.post(house.url("tick-all"), {})
+    assert Untick.objects.filter(user=house.people["bob"]).count() == 2
+    page = client.post(house.url("tick-all"), {"is_ticked": "on"}, headers=HTMX)
+    assert not Untick.objects.exists()
+    assert 'id="documents"' in body(page)
+
+
+# Changing ----------------------------------------------------------------------------------------
+
+
+def test_renaming_a_document(house: House) -> None:
+    client = house.client("alice")
+    response = client.post(house.url("rename"), {"name": "Lease 2024.pdf"}, headers=HTMX)
+
+    house.lease.refresh_from_db()
+    assert (response.status_code, response["HX-Trigger"]) == (204, "documents-changed")
+    assert house.lease.name == "Lease 2024.pdf"
+    assert client.post(house.url("rename"), {"name": "  "}, headers=HTMX).status_code == 422
+
+
+def test_renaming_a_corpus(house: House) -> None:
+    client = house.client("bob")
+    assert client.post(house.url("rename-corpus"), {"name": "Deeds"}).url == house.url("corpus")
+    house.corpus.refresh_from_db()
+    assert house.corpus.name == "Deeds"
+    assert client.post(house.url("rename-corpus"), {"name": ""}).status_code == 422
+
+
+def test_retrying_a_failed_document_queues_it_again(house: House) -> None:
+    Revision.objects.filter(document=house.lease).update(status=Revision.Status.FAILED)
+    house.client("alice").post(house.url("retry"))
+
+    assert Revision.objects.get(document=house.lease).status == Revision.Status.UPLOADED
+
+
+def test_a_deleted_document_is_gone_from_list_and_viewer(house: House) -> None:
+    client = house.client("alice")
+    assert client.post(house.url("delete")).url.startswith(house.url("corpus"))
+
+    assert "lease.pdf" not in body(client.get(house.url("corpus")))
+    for name in ("document", "page", "page-picture", "original"):
+        assert client.get(house.url(name, *arguments(name))).status_code == 404, name
+
+
+# The viewer --------------------------------------------------------------------------------------
+
+
+def test_a_page_has_its_picture_its_words_and_its_steps(house: House) -> None:
+    page = body(house.client("vera").get(house.url("page", 2), headers=HTMX))
+
+    assert "<!doctype" not in page
+    assert house.url("page-picture", 2) in page
+    assert "Either party may terminate with 120 days written notice." in page
+    assert house.url("page", 1) in page
+    assert house.url("page", 3) in page
+    assert 'lengthAdjust="spacingAndGlyphs"' in page
+    assert " style=" not in page
+
+
+def test_the_viewer_is_a_page_too(house: House) -> None:
+    page = body(house.client("vera").get(house.url("document")))
+    assert "<!doctype" in page
+    assert 'id="viewer"' in page
+
+
+def test_the_text_tab_shows_what_is_sent(house: House) -> None:
+    Page.objects.filter(revision__document=house.lease, number=1).update(text="x < y & [ [1:2]] <b>")
+    page = body(house.client("vera").get(house.url("page", 1), {"tab": "text"}, headers=HTMX))
+    assert "x &lt; y &amp; [ [1:2]] &lt;b&gt;" in page
+
+
+@pytest.mark.parametrize(("wanted", "number"), [("iii", 3), ("III", 3), ("2", 2)])
+def test_jumping_by_label_or_number(house: House, wanted: str, number: int) -> None:
+    Page.objects.filter(revision__document=house.lease, number=3).update(label="iii")
+    client = house.client("vera")
+
+    fragment = body(client.get(house.url("page", 1), {"page": wanted}, headers=HTMX))
+    assert f'data-page="{number}"' in fragment
+    assert client.get(house.url("page", 1), {"page": wanted}).url == house.url("page", number)
+
+
+def test_a_printed_label_wins_over_a_position(house: House) -> None:
+    Page.objects.filter(revision__document=house.lease, number=3).update(label="2")
+    Page.objects.filter(revision__document=house.lease, number=2).update(label="1")
+    fragment = body(house.client("vera").get(house.url("page", 1), {"page": "2"}, headers=HTMX))
+    assert 'data-page="3"' in fragment
+
+
+def test_a_page_that_is_not_there_is_said_and_the_old_one_stays(house: House) -> None:
+    fragment = body(house.client("vera").get(house.url("page", 1), {"page": "99"}, headers=HTMX))
+    assert "There is no page “99”" in fragment
+    assert 'data-page="1"' in fragment
+    assert house.client("vera").get(house.url("page", 99)).status_code == 404
+    assert house.client("vera").get(house.url("page", 10**30)).status_code == 404
+
+
+def test_nonsense_in_the_address_is_ignored(house: House) -> None:
+    url = house.url("page", 1)
+    for query in ({"zoom": "9000"}, {"zoom": "x"}, {"tab": "<b>"}):
+        assert house.client("vera").get(url, query, headers=HTMX).status_code == 200
+    assert house.client("vera").get(url, {"revision": "x"}, headers=HTMX).status_code == 404
+    assert house.client("vera").get(url, {"revision": str(uuid.uuid4())}, headers=HTMX).status_code == 404
+
+
+def test_a_failed_document_opens_with_its_reason(house: House) -> None:
+    broken = make_document(
+        house.corpus, "broken.pdf", [], status=Revision.Status.FAILED, error_sentence="It is damaged."
+    )
+    url = reverse("library:document", args=[house.workspace.slug, broken.pk])
+    assert "It is damaged." in body(house.client("vera").get(url, headers=HTMX))
+    assert "It is damaged." in body(house.client("vera").get(url))
+
+
+def test_a_page_without_text_says_that_it_was_not_sent(house: House) -> None:
+    scan = make_document(house.corpus, "scan.pdf", ["", "Words."], with_file=True)
+    url = reverse("library:page", args=[house.workspace.slug, scan.pk, 1])
+    assert "it was not sent to the model" in body(house.client("vera").get(url, headers=HTMX))
+
+
+def test_a_picture_is_ours_and_kept_by_the_browser(house: House) -> None:
+    client = house.client("vera")
+    revision = house.lease.current_revision_id
+    kept = client.get(house.url("page-picture", 1), {"revision": str(revision)})
+
+    assert kept["Content-Type"] == "image/webp"
+    assert kept.content[8:12] == b"WEBP"
+    assert "immutable" in kept["Cache-Control"]
+    assert "private" in kept["Cache-Control"]
+    assert "no-store" in client.get(house.url("page-picture", 1))["Cache-Control"]
+
+
+def test_the_original_is_a_download_and_never_rendered(house: House) -> None:
+    response = house.client("vera").get(house.url("original"))
+
+    assert b"".join(response.streaming_content).startswith(b"%PDF")
+    assert response["Content-Disposition"].startswith("attachment")
+    assert response["Content-Type"] == "application/pdf"
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert response["Content-Security-Policy"].startswith("sandbox")
+
+
+def test_names_are_text_whatever_they_are(house: House) -> None:
+    name = "<img src=x onerror=alert(1)>\"'.pdf"
+    Document.objects.filter(pk=house.lease.pk).update(name=name)
+    client = house.client("alice")
+    for url in (house.url("corpus"), house.url("document")):
+        assert "<img src=x" not in body(client.get(url))
+    assert "\n" not in client.get(house.url("original"))["Content-Disposition"]
