@@ -41,12 +41,12 @@ __all__ = [
 _TAG = re.compile(r"<\s{0,3}(/?)\s{0,3}evidence\s{0,3}>", re.IGNORECASE)
 _TAG_CLOSE = re.compile(r"<\s{0,3}/\s{0,3}evidence\s{0,3}>", re.IGNORECASE)
 _TAG_BEGUN = re.compile(
-    r"<\s{0,3}/?\s{0,3}(?:e(?:v(?:i(?:d(?:e(?:n(?:c(?:e\s{0,3})?)?)?)?)?)?)?)?$", re.IGNORECASE
+    r"<\s{0,3}/?\s{0,3}(?:e(?:v(?:i(?:d(?:e(?:n(?:c(?:e\s{0,3})?)?)?)?)?)?)?)?\Z", re.IGNORECASE
 )
 _SPECIAL = re.compile(r"[<\[【［`~\n]")
 _FENCE_LINE = re.compile(r"(`{3,}|~{3,})([^\n]*)\n")
-_MAYBE_FENCE_END = re.compile(r"[ \t>]*[`~]*[ \t]*$")
-_LINE_START = re.compile(r"[ \t>]*$")
+_MAYBE_FENCE_END = re.compile(r"[ \t>]*[`~]*[ \t]*\Z")
+_LINE_START = re.compile(r"[ \t>]*\Z")
 
 # How much of a stream may be held back until a decision: each is a window over the text from the
 # character in question, so that decisions depend on the text and never on how it was cut.

@@ -36,7 +36,7 @@ _PAIR_PARTS = re.compile(
     rf"(?:(\d{{1,6}}){_COLON})?(?:[pP]\.?\s?)?(\d{{1,7}})"
     rf"(?:{_DASH}(?:\d{{1,6}}{_COLON})?(?:[pP]\.?\s?)?(\d{{1,7}}))?"
 )
-AFTER_OPEN_BRACKET = re.compile(rf"{_OPEN} ?$")
+AFTER_OPEN_BRACKET = re.compile(rf"{_OPEN} ?\Z")
 
 _BULLET = re.compile(r"^\s*(?:[-*•+]\s+|\d{1,3}[.)]\s+|>\s*)*")
 _QUOTE_PAIRS = (('"', '"'), ("“", "”"), ("„", "“"), ("«", "»"), ("‘", "’"), ("'", "'"))

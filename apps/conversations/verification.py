@@ -24,7 +24,7 @@ from rapidfuzz.distance import Levenshtein
 
 from apps.conversations.citations import PageKey
 from apps.conversations.folding import FoldedText, fold, fold_plain
-from apps.conversations.wording import Word, changes_meaning, says_the_same, split_words
+from apps.conversations.wording import Word, changes_meaning, says_the_same, scan_shape, split_words
 
 Verdict = Literal["exact", "close", "altered", "elsewhere", "not_found", "page_only", "invalid"]
 
@@ -201,7 +201,7 @@ def find_exact(folded_quote: str, words: Sequence[Word], page: FoldedText) -> tu
     return tuple(places)
 
 
-_CUT_NUMBER_BEFORE = re.compile(r"(?:\d[.,:/]|(?<![\w)\]%])[-−–])$")
+_CUT_NUMBER_BEFORE = re.compile(r"(?:\d[.,:/]|(?<![\w)\]%])[-−–])\Z")
 _CUT_NUMBER_AFTER = re.compile(r"[.,:/]\d")
 
 
@@ -242,7 +242,7 @@ def _find_near(quote: str, folded_quote: str, words: Sequence[Word], key: PageKe
         return Verification("not_found", key)
     run_start = window_start + printed[matched[0]].start
     run_end = window_start + printed[matched[-1]].end
-    similarity = Levenshtein.normalized_similarity(folded_quote, fold_plain(text[run_start:run_end]))
+    similarity = _similarity(folded_quote, fold_plain(text[run_start:run_end]))
     differences: list[Difference] = []
     is_altered = False
     for quoted_words, printed_words in _blocks(words, printed, pairs):
@@ -263,6 +263,14 @@ def _find_near(quote: str, folded_quote: str, words: Sequence[Word], key: PageKe
         verdict, differences = "altered", [Difference(quote, text[run_start:run_end])]
     return Verification(
         verdict, key, run_start, run_end, similarity, tuple(differences), ((run_start, run_end),)
+    )
+
+
+def _similarity(quoted: str, printed: str) -> float:
+    """0 to 1, confusions of scanning left out of account: `rn` for `m` is a quarter of a short word."""
+    return max(
+        Levenshtein.normalized_similarity(quoted, printed),
+        Levenshtein.normalized_similarity(scan_shape(quoted), scan_shape(printed)),
     )
 
 

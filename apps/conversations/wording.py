@@ -21,13 +21,13 @@ _CHARACTER_SCRIPTS = (
 _WORD = re.compile(
     rf"[{_CHARACTER_SCRIPTS}]"
     # A number may hold separators and, as scans have it, letters: 1,200.50, 12/03/2024, 12O, 1st.
-    r"|(?:(?<![\w\)\]%])[-−–])?\d(?:[^\W_]|[.,:/](?=\d|[OoIlSsBZ]\d))*"
+    r"|(?:(?<![\w\)\]%])[-−–])?\d(?:[^\W_]|[.,:/](?=\d|[OoIlSsBZ](?![^\W\d_])))*"
     rf"|[^\W\d_](?:[^\W_{_CHARACTER_SCRIPTS}]|['’](?=[^\W\d_])|(?:-[ \t]*\n[ \t]*|\u00ad\s*)(?=[^\W\d_]))*"
     r"|[%‰$€£¥₹₽₩¢°<>≤≥=±×§]"
 )
 _NUMBER = re.compile(r"-?\d+(?:[.,:/]\d+)*")
 _LINE_HYPHEN = re.compile(r"-[ \t]*\n[ \t]*|\u00ad\s*")
-_SENTENCE_END = re.compile(r"(?:^|[.!?:;•\n])[\s\"'“”‘’»«(\[\d.\-–—•*]*$")
+_SENTENCE_END = re.compile(r"(?:^|[.!?:;•\n])[\s\"'“”‘’»«(\[\d.\-–—•*]*\Z")
 
 # How scans confuse, one form for each group. Only letters and digits against each other, never two digits.
 _SCAN_GROUPS = (("rn", "m"), ("cl", "d"), ("vv", "w"), ("ii", "u"), ("li", "h"))
@@ -151,10 +151,11 @@ def _looks_alike(one: str, other: str) -> bool:
     """Whether a scan may have made one of the other: equal once shapes that are confused are made one."""
     if _digits_differ(one, other):
         return False
-    return _shape(one) == _shape(other)
+    return scan_shape(one) == scan_shape(other)
 
 
-def _shape(form: str) -> str:
+def scan_shape(form: str) -> str:
+    """One form for all that a scan confuses."""
     form = form.translate(_SCAN_LETTERS)
     for written, read in _SCAN_GROUPS:
         form = form.replace(written, read)
@@ -197,5 +198,5 @@ def _is_misspelling(one: str, other: str) -> bool:
         return False
     distance = Levenshtein.distance(one, other)
     return distance <= 1 or (
-        distance <= 2 and len(short) >= 6 and one[0] == other[0] and one[-1] == other[-1]
+        distance <= 2 and len(short) >= 8 and one[0] == other[0] and one[-1] == other[-1]
     )

@@ -111,6 +111,8 @@ CLOSE = {
     "scan: O for 0": "Either party may terminate this Lease with 12O days' written notice",
     "scan: l for 1": "Either party may terminate this Lease with l20 days' written notice",
     "scan: S for 5": "return the security deposit of $1,200.S0 to the Tenant within thirty days",
+    "scan: O for 0 behind a point": "the security deposit of $1,200.5O to the Tenant within thirty days",
+    "scan in a short quote": "The lessor pays the lessee prornptly",
     "scan in a name": "Acrne Holdings Ltd. shall indemnify Beta Corp against all losses",
 }
 
@@ -196,6 +198,12 @@ def test_a_quote_without_marker_is_pointed_to_its_page() -> None:
 def test_scripts_without_spaces_are_compared_character_by_character() -> None:
     assert check("当事者の一方が百二十日前に書面で通知することにより", (6, 1)).verdict == "exact"
     assert check("当事者の一方が百三十日前に書面で通知することにより", (6, 1)).verdict == "altered"
+
+
+def test_a_dash_on_the_line_above_is_no_sign() -> None:
+    pages = {(1, 1): "Change\n-\n100 % of the provision was used up"}
+    found = verify_quote("100 % of the provision was used up", (1, 1), FoldedPages(pages.__getitem__, pages))
+    assert found.verdict == "exact"
 
 
 def test_all_places_of_a_repeated_quote_are_listed() -> None:
