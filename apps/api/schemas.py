@@ -308,10 +308,13 @@ class CoverageOut(Schema):
 
 
 class UsageRowOut(Schema):
-    """The keys that were grouped by, then the figures."""
+    """The keys that were grouped by, and no others, then the figures."""
 
-    model_config = ConfigDict(extra="allow")
-
+    day: str | None = None
+    user: str | None = Field(None, description="The person's id.")
+    workspace: str | None = Field(None, description="The workspace's id.")
+    model: str | None = Field(None, description="The family: scout, maverick …")
+    endpoint: str | None = None
     answers: int
     entries: int
     input_tokens: int

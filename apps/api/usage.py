@@ -34,7 +34,7 @@ class UsageQuery(Schema):
     workspace: str = Field("", max_length=60, description="Only this one; by default all you administer.")
 
 
-@router.get("/usage", response=ListPage[UsageRowOut], summary="What was spent")
+@router.get("/usage", response=ListPage[UsageRowOut], exclude_unset=True, summary="What was spent")
 def get_usage(request: ApiRequest, asked: Query[UsageQuery], paging: Query[Paging]) -> Any:
     """For administrators of workspaces; instance administrators see the whole installation.
 

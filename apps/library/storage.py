@@ -32,6 +32,9 @@ def open_original(revision: Revision) -> Iterator[IO[bytes]]:
 
     Raises FileNotFoundError when the bytes are gone.
     """
+    if not revision.storage_name:
+        # Deleted documents keep their rows; an empty name would open the folder of everything.
+        raise FileNotFoundError(f"Nothing is stored for revision {revision.pk}.")
     with default_storage.open(revision.storage_name, "rb") as stored:
         try:
             stored.fileno()
