@@ -80,3 +80,12 @@ def test_createsuperuser_without_a_terminal_makes_an_instance_administrator(db, 
     user = User.objects.get()
     assert user.is_staff
     assert user.check_password(PASSWORD)
+
+
+def test_an_owner_begins_the_workspace_they_name(db, standard_input):
+    standard_input(PASSWORD)
+    call_command(
+        "create_user", "owner@example.org", "--password-stdin", "--workspace", "Tenancy", "--role", "owner",
+        stdout=io.StringIO(),
+    )  # fmt: skip
+    assert Membership.objects.get(user__email="owner@example.org").workspace.name == "Tenancy"

@@ -6,10 +6,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
+from apps.accounts.models import User
 from apps.accounts.services import AccountError, make_account
 from apps.workspaces.access import as_uuid
 from apps.workspaces.models import Role, Workspace
-from apps.workspaces.services import add_member
+from apps.workspaces.services import add_member, create_workspace
 
 
 class Command(BaseCommand):
@@ -24,7 +25,11 @@ class Command(BaseCommand):
             help="read the password from standard input, where no process list shows it",
         )
         parser.add_argument("--name", default="", help="how others see this person")
-        parser.add_argument("--workspace", default="", help="address word, id or exact name of a workspace")
+        parser.add_argument(
+            "--workspace",
+            default="",
+            help="address word, id or exact name of a workspace; for an owner, one of that name is made if missing",
+        )
         parser.add_argument("--role", default=Role.MEMBER.value, choices=Role.values)
 
     def handle(self, *, email: str, name: str, workspace: str, role: str, **options: Any) -> None:
@@ -37,16 +42,25 @@ class Command(BaseCommand):
             except AccountError as error:
                 raise CommandError(str(error)) from error
             if workspace:
-                add_member(None, find_workspace(workspace), user, Role(role))
+                join_workspace(user, workspace, Role(role))
         self.stdout.write(f"{user.email} can sign in.")
 
 
-def find_workspace(word: str) -> Workspace:
-    """By id, address word or exact name. Raises CommandError when there is none, or more than one."""
-    if identity := as_uuid(word):
-        found = Workspace.objects.filter(pk=identity)
-    else:
-        found = Workspace.objects.filter(slug=word) or Workspace.objects.filter(name=word)
+def join_workspace(user: User, word: str, role: Role) -> None:
+    """Let somebody in; an owner of a workspace that does not exist yet begins it."""
+    found = matching_workspaces(word)
+    if role == Role.OWNER and not found and as_uuid(word) is None:
+        create_workspace(user, word)
+        return
     if len(found) != 1:
-        raise CommandError(f"{len(found) or 'No'} workspaces are called {word!r}; give the id of one.")
-    return found[0]
+        raise CommandError(
+            f"{len(found) or 'No'} workspaces are called {word!r}; give the id of one, or make it with --role owner."
+        )
+    add_member(None, found[0], user, role)
+
+
+def matching_workspaces(word: str) -> list[Workspace]:
+    """By id, else by address word, else by exact name."""
+    if identity := as_uuid(word):
+        return list(Workspace.objects.filter(pk=identity))
+    return list(Workspace.objects.filter(slug=word) or Workspace.objects.filter(name=word))
