@@ -9,11 +9,10 @@ Not caught: colours set inside forms that a page only refers to, and words behin
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
+from apps.library.ingestion.layout import Layout
 from apps.library.ingestion.pymupdf_lean import pymupdf
-from apps.library.ingestion.reading_order import Block
 
 # Cheap signs in the content stream that make a closer look worth its time: text render modes 3 and 7, and
 # fills that are white or nearly so. Each pattern begins with a fixed byte where it can: streams are long.
@@ -24,6 +23,7 @@ _WHITES = (
 )
 # What comes first after a white fill: words, or another colour (a white ground is the common case).
 _SHOWN_OR_CHANGED = re.compile(rb"T[jJ]\b|(?<=\s)(?:rg|g|k|scn?|Q)\b")
+_FLAGS = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP
 _FILLED, _STROKED = 16, 32  # FZ_STEXT_FILLED, FZ_STEXT_STROKED
 _NEAR_WHITE = 0xE6
 _SMALLEST_POINTS = 1.5
@@ -34,16 +34,19 @@ _LEAST_CHARACTERS = 8
 _MOST_SPANS = 60
 
 
-def has_hidden_text(page: Any, blocks: Sequence[Block]) -> bool:
-    """blocks: the text of the page with boxes. Renders the page only when something in it is suspicious."""
-    if any(min(block.y1 - block.y0, block.x1 - block.x0) < _SMALLEST_POINTS for block in blocks):
+def has_hidden_text(page: Any, layout: Layout) -> bool:
+    """layout: of this page. Renders a part of the page, and that only when something in it is suspicious."""
+    if any(min(block.y1 - block.y0, block.x1 - block.x0) < _SMALLEST_POINTS for block in layout.blocks):
         return True
     if not _is_suspicious(page.read_contents()):
         return False
-    suspects = _suspects(page)
+    suspects = _suspects(page, layout)
     if not suspects:
         return False
-    picture = page.get_pixmap(dpi=72, colorspace=pymupdf.csGRAY, alpha=False)
+    area = suspects[0][0]
+    for box, _ in suspects:
+        area |= box
+    picture = page.get_pixmap(dpi=72, colorspace=pymupdf.csGRAY, alpha=False, clip=area)
     unseen = sum(characters for box, characters in suspects if not _has_contrast(picture, box))
     return unseen >= _LEAST_CHARACTERS
 
@@ -59,10 +62,11 @@ def _is_suspicious(contents: bytes) -> bool:
     return False
 
 
-def _suspects(page: Any) -> list[tuple[Any, int]]:
+def _suspects(page: Any, layout: Layout) -> list[tuple[Any, int]]:
     found: list[tuple[Any, int]] = []
-    flags = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP
-    for block in page.get_text("dict", flags=flags)["blocks"]:
+    # A text page with pictures would hand out their bytes as well.
+    text_page = page.get_textpage(flags=_FLAGS) if layout.picture_area else layout.text_page
+    for block in text_page.extractDICT()["blocks"]:
         for line in block.get("lines", ()):
             for span in line["spans"]:
                 characters = len(span["text"].strip())
@@ -79,8 +83,8 @@ def _suspects(page: Any) -> list[tuple[Any, int]]:
 
 
 def _has_contrast(picture: Any, box: Any) -> bool:
-    left, right = max(0, int(box.x0)), min(picture.width, int(box.x1) + 1)
-    top, bottom = max(0, int(box.y0)), min(picture.height, int(box.y1) + 1)
+    left, right = max(0, int(box.x0) - picture.x), min(picture.width, int(box.x1) + 1 - picture.x)
+    top, bottom = max(0, int(box.y0) - picture.y), min(picture.height, int(box.y1) + 1 - picture.y)
     if left >= right or top >= bottom:
         return True
     darkest, brightest = 255, 0

@@ -38,6 +38,7 @@ def read_layout(page: Any) -> Layout:
     """One run of the page through MuPDF, and what can be told from it."""
     text_page = page.get_textpage(flags=_FLAGS)
     turn = page.rotation_matrix if page.rotation else None
+    frame = page.rect
     blocks: list[Block] = []
     tables: set[int] = set()
     picture_area = 0.0
@@ -47,7 +48,7 @@ def read_layout(page: Any) -> Layout:
         if turn is not None:
             x0, y0, x1, y1 = pymupdf.Rect(x0, y0, x1, y1) * turn
         if kind == _IMAGE_BLOCK:
-            picture_area += _area_inside(x0, y0, x1, y1, page.rect)
+            picture_area += _area_inside(x0, y0, x1, y1, frame)
             continue
         number += 1
         if _is_tabular(text, y1 - y0):
@@ -57,8 +58,8 @@ def read_layout(page: Any) -> Layout:
     if tables:
         blocks += _lines(text_page, tables, turn)
         blocks.sort(key=lambda block: block.place)
-    page_area = page.rect.width * page.rect.height
-    return Layout(in_reading_order(blocks), min(picture_area, page_area), text_page)
+    picture_area = min(picture_area, frame.width * frame.height)
+    return Layout(in_reading_order(blocks), picture_area, text_page)
 
 
 def join(blocks: list[Block]) -> str:

@@ -154,7 +154,7 @@ def _page_text(page: Any, number: int, label: str) -> PageText:
     layout = read_layout(page)
     body = join(layout.blocks)
     flags = []
-    if layout.blocks and has_hidden_text(page, layout.blocks):
+    if layout.blocks and has_hidden_text(page, layout):
         flags.append("hidden_text")
     extras = []
     if notes := _annotations(page, body):
@@ -183,7 +183,8 @@ def _page_text(page: Any, number: int, label: str) -> PageText:
 
 
 def _state(page: Any, body: str, has_text: bool, picture_area: float) -> tuple[PageState, str]:
-    page_area = page.rect.width * page.rect.height
+    # Coordinates may be nonsense; a page without area has no share to speak of.
+    page_area = page.rect.width * page.rect.height if picture_area else 0.0
     share = picture_area / page_area if page_area else 0.0
     if share >= _SCAN_PICTURE_SHARE:
         characters = sum(map(str.isalnum, body))
