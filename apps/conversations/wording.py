@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from rapidfuzz.distance import Levenshtein
 
-# Letters joined by apostrophes, or at a line's end by a hyphen; scripts without spaces character by character.
+# Letters joined by apostrophes, or at a line's end by a hyphen (quotes have a space there); scripts without spaces character by character.
 _CHARACTER_SCRIPTS = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af"
 )
@@ -22,11 +22,11 @@ _WORD = re.compile(
     rf"[{_CHARACTER_SCRIPTS}]"
     # A number may hold separators and, as scans have it, letters: 1,200.50, 12/03/2024, 12O, 1st.
     r"|(?:(?<![\w\)\]%])[-−–])?\d(?:[^\W_]|[.,:/](?=\d|[OoIlSsBZ](?![^\W\d_])))*"
-    rf"|[^\W\d_](?:[^\W_{_CHARACTER_SCRIPTS}]|['’](?=[^\W\d_])|(?:-[ \t]*\n[ \t]*|\u00ad\s*)(?=[^\W\d_]))*"
+    rf"|[^\W\d_](?:[^\W_{_CHARACTER_SCRIPTS}]|['’](?=[^\W\d_])|(?:-\s+|\u00ad\s*)(?=[^\W\d_]))*"
     r"|[%‰$€£¥₹₽₩¢°<>≤≥=±×§]"
 )
 _NUMBER = re.compile(r"-?\d+(?:[.,:/]\d+)*")
-_LINE_HYPHEN = re.compile(r"-[ \t]*\n[ \t]*|\u00ad\s*")
+_LINE_HYPHEN = re.compile(r"-\s+|\u00ad\s*")
 _SENTENCE_END = re.compile(r"(?:^|[.!?:;•\n])[\s\"'“”‘’»«(\[\d.\-–—•*]*\Z")
 
 # How scans confuse, one form for each group. Only letters and digits against each other, never two digits.

@@ -53,6 +53,7 @@ EXACT = {
     "another case": "EITHER PARTY MAY TERMINATE THIS LEASE",
     "hyphenated at the line's end": "The landlord shall return the security deposit",
     "hyphenated as printed": "The land-\nlord shall return the security deposit",
+    "hyphenated with the line break as a space": "The land- lord shall return the security deposit",
     "other quote signs": 'The "premises" are the first floor of 12 Main Street',
     "ligatures": "are the first floor of 12 Main Street",
     "curly apostrophe": "terminate this Lease with 120 days’ written notice",
