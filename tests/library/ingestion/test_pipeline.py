@@ -132,16 +132,18 @@ def test_closing_kills_the_children_soon(box: Sandbox, tmp_path: Path) -> None:
     assert isinstance(next(steps), RangeRead)
     started = time.monotonic()
     steps.close()
-    assert time.monotonic() - started < 1
-    time.sleep(0.1)
-    assert psutil.Process(box._process.pid).children() == []
+    # Reading on would take over half a minute.
+    assert time.monotonic() - started < 10
+    zygote = psutil.Process(box._process.pid)
+    while zygote.children() and time.monotonic() - started < 15:
+        time.sleep(0.02)
+    assert zygote.children() == []
 
 
 def test_killed_zygote_costs_no_page(box: Sandbox, tmp_path: Path) -> None:
     path = scripted(tmp_path, 60, {5: "slow", 25: "slow"})
     steps = read_document(path, options(), box=box)
     info = next(steps)
-    time.sleep(0)
     rest = []
     for position, part in enumerate(steps):
         if position == 0:

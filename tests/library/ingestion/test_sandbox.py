@@ -93,7 +93,7 @@ def test_wall_limit_kills_the_child_in_time(box: Sandbox, input_fd: int) -> None
     with pytest.raises(ChildDied) as died:
         next(values)
     assert died.value.limit == "time"
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10  # far below the 60 s it would sleep on
     assert is_gone(pid)
 
 
