@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from django.urls import include, path
 
 from apps.common import health, views
@@ -23,11 +21,11 @@ urlpatterns = [
     path("accounts/", include("apps.accounts.sign_in_urls")),
     path("", include("apps.accounts.urls")),
     path("", include(([*workspace_urls, *shelf_urls], "workspaces"))),
-]
-urlpatterns += [
-    path("", include(f"apps.{room}.urls"))
-    for room in ("library", "conversations", "usage", "connections", "api")
-    if find_spec(f"apps.{room}.urls")
+    path("", include("apps.library.urls")),
+    path("", include("apps.conversations.urls")),
+    path("", include("apps.usage.urls")),
+    path("", include("apps.connections.urls")),
+    path("", include("apps.api.urls")),
 ]
 
 handler403 = "apps.common.views.permission_denied"

@@ -33,6 +33,7 @@ class PasswordChangeForm(Unprompted, allauth_forms.ChangePasswordForm):  # type:
         "password1": "New password",
         "password2": "New password again",
     }
+    help_texts = {"password1": PASSWORD_HELP}
 
 
 class PasswordResetForm(Unprompted, allauth_forms.ResetPasswordForm):  # type: ignore[misc]

@@ -16,6 +16,9 @@ from apps.common.http import HtmxRequest
 from apps.common.limits import client_address, seconds_until_free
 from apps.common.views import too_many_requests
 
+# Both forms of the profile have a name, and an id must be there once.
+TOKEN_IDS = "token_%s"
+
 
 @login_not_required
 @never_cache
@@ -65,7 +68,7 @@ def theme(request: HtmxRequest) -> HttpResponse:
 @require_POST
 def create_token(request: HtmxRequest) -> HttpResponse:
     """Show the new token in the answer itself: it is never stored readable, so there is nowhere to redirect to."""
-    form = TokenForm(request.POST)
+    form = TokenForm(request.POST, auto_id=TOKEN_IDS)
     if not form.is_valid():
         return _profile(request, token_form=form)
     _, readable = services.issue_token(request.user, form.cleaned_data["name"])
@@ -90,7 +93,7 @@ def _profile(
     bound = form or token_form
     context = {
         "form": form or ProfileForm(initial={"name": request.user.name, "theme": request.user.theme}),
-        "token_form": token_form or TokenForm(),
+        "token_form": token_form or TokenForm(auto_id=TOKEN_IDS),
         "tokens": request.user.api_tokens.all(),
         "new_token": new_token,
     }

@@ -51,6 +51,14 @@ def as_uuid(value: object) -> uuid.UUID | None:
         return None
 
 
+NO_ROW = uuid.UUID(int=0)
+
+
+def lookup_id(value: object) -> uuid.UUID:
+    """`as_uuid` for a query: what is no id becomes one that no row has."""
+    return as_uuid(value) or NO_ROW
+
+
 def right_in(actor: Actor, workspace_id: uuid.UUID) -> Right | None:
     """The actor's right in a workspace, or None for an outsider. One query."""
     if not actor.is_authenticated or not actor.is_active:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import template
 from django.template import RequestContext
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from apps.workspaces.access import Right, workspaces_of
 from apps.workspaces.models import Workspace
@@ -53,11 +53,5 @@ def places(user: Any, workspace: Workspace | None, path: str) -> list[Place]:
         if held >= Right.ADMINISTER:
             names.append(("Usage", "usage:workspace", [workspace.slug]))
         names.append(("People", "workspaces:people", [workspace.slug]))
-    found = []
-    for label, name, arguments in names:
-        try:
-            url = reverse(name, args=arguments)
-        except NoReverseMatch:
-            continue
-        found.append(Place(label, url, path.startswith(url)))
-    return found
+    urls = [(label, reverse(name, args=arguments)) for label, name, arguments in names]
+    return [Place(label, url, path.startswith(url)) for label, url in urls]
