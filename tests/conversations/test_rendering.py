@@ -222,7 +222,7 @@ MARKDOWN = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(MARKDOWN, st.data())
 def test_blocks_seen_live_end_as_the_rendering_of_the_whole(pieces: list[str], data: st.DataObject) -> None:
     text = "".join(pieces)
@@ -274,5 +274,5 @@ def test_a_long_answer_stays_quick_while_it_grows() -> None:
     for _ in range(40):
         for start in range(0, len(paragraph), 60):
             renderer.feed(paragraph[start : start + 60])
-    assert time.perf_counter() - started < 5
+    assert time.perf_counter() - started < 15
     assert len(renderer.blocks) == 40
