@@ -17,7 +17,7 @@ class HtmxRequest(HttpRequest):
     """A request behind sign-in: `user` is never anonymous."""
 
     htmx: HtmxDetails
-    user: User  # type: ignore[assignment]
+    user: User
 
 
 class Refused(Exception):

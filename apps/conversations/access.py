@@ -6,7 +6,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
 from apps.conversations.models import Answer, Conversation
-from apps.workspaces.access import Actor, Right, as_uuid, check_right
+from apps.workspaces.access import Actor, Right, check_right, lookup_id
 from apps.workspaces.models import Workspace
 
 
@@ -19,7 +19,7 @@ def conversation_for(
     """
     conversation = (
         Conversation.objects.select_related("workspace", "corpus")
-        .filter(pk=as_uuid(conversation_id), corpus__deleted_at=None)
+        .filter(pk=lookup_id(conversation_id), corpus__deleted_at=None)
         .first()
     )
     if conversation is None or (workspace is not None and conversation.workspace_id != workspace.pk):
@@ -42,7 +42,7 @@ def answer_for(
     """An answer through its conversation's door."""
     answer = (
         Answer.objects.select_related("question", "question__conversation")
-        .filter(pk=as_uuid(answer_id))
+        .filter(pk=lookup_id(answer_id))
         .first()
     )
     if answer is None:

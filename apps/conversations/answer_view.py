@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -15,6 +15,7 @@ from django.urls import reverse
 from apps.conversations.models import Answer, Evidence, ReadingPass, Verdict
 from apps.conversations.outcome import page_verdicts, range_verdict
 from apps.conversations.rendering import Chip, render_blocks
+from apps.conversations.verification import Verdict as VerdictWord
 from apps.library.models import Page
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class AnswerChips:
         return Chip(
             href=reverse("conversations:cite", args=[self._slug, self._answer.pk, ordinal, first]),
             label=f"{name} {pages}",
-            verdict=verdict.value,
+            verdict=cast(VerdictWord, verdict.value),
             title=": ".join(
                 [verdict.label, *([" · ".join(f"“{quote}”" for quote in quotes[:3])] if quotes else [])]
             ),
@@ -153,7 +154,7 @@ class AnswerView:
     @property
     def is_demo(self) -> bool:
         """Answered by the built-in quote finder, which is not a language model."""
-        return self.answer.plan.get("model") == "quotes"
+        return bool(self.answer.plan.get("model") == "quotes")
 
 
 def answer_view(answer: Answer) -> AnswerView:

@@ -123,7 +123,7 @@ def _documents(answer: Answer) -> list[CoveredDocument]:
     }
 
     def cell(ordinal: int, number: int, state: str, reason: str = "") -> Cell:
-        label = labels.get((revisions.get(ordinal), number), str(number))
+        label = labels.get((revisions.get(ordinal, ""), number), str(number))
         return Cell(number, label, state, reason)
 
     for entry in answer.manifest:

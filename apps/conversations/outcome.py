@@ -208,7 +208,7 @@ def mentions_of(answer: Answer, text: str) -> list[Mention]:
 
 def page_verdicts(evidence: Iterable[Evidence]) -> dict[tuple[int, int], str]:
     """The worst verdict of each page's evidence, by (ordinal, number)."""
-    found: dict[tuple[int, int], list[str]] = {}
+    found: dict[tuple[int, int], list[Any]] = {}
     for item in evidence:
         if item.ordinal is not None and item.page_number is not None:
             found.setdefault((item.ordinal, item.page_number), []).append(item.verdict)
@@ -217,7 +217,7 @@ def page_verdicts(evidence: Iterable[Evidence]) -> dict[tuple[int, int], str]:
 
 def range_verdict(verdicts: dict[tuple[int, int], str], ordinal: int, first: int, last: int) -> str:
     """What a mention of pages shows: the worst of their evidence, or page_only without any."""
-    inside = [
+    inside: list[Any] = [
         verdict for (at, number), verdict in verdicts.items() if at == ordinal and first <= number <= last
     ]
     return str(worst(inside)) if inside else Verdict.PAGE_ONLY

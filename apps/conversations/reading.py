@@ -36,7 +36,7 @@ from apps.llm.errors import LLMError
 from apps.llm.gateway import stream_chat
 from apps.llm.types import ChatRequest, Finished, RequestSent, Usage, Waiting
 from apps.llm.types import TextDelta as RawDelta
-from apps.workspaces.access import as_uuid
+from apps.workspaces.access import lookup_id
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ def run_answer(answer_id: str) -> None:
 def _begin(answer_id: str) -> Job | None:
     answer = (
         Answer.objects.select_related("question__conversation__workspace", "question__conversation__corpus")
-        .filter(pk=as_uuid(answer_id))
+        .filter(pk=lookup_id(answer_id))
         .first()
     )
     if answer is None:

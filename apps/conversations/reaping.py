@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from datetime import timedelta
 
 from django.db import transaction
@@ -32,7 +33,7 @@ def reap_answers() -> None:
         _settle_lost(answer)
 
 
-def _queue_again(answer_id: object) -> None:
+def _queue_again(answer_id: uuid.UUID) -> None:
     from apps.conversations.tasks import answer_question
 
     with transaction.atomic():

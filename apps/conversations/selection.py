@@ -102,11 +102,8 @@ def _wanted_ids(selection: dict[str, Any] | None) -> set[str] | None:
 
 
 def _with_pages(entries: list[CorpusEntry], named: list[str] | None) -> Selected:
-    ready = [
-        entry.document.current_revision_id
-        for entry in entries
-        if entry.document.current_revision and entry.document.current_revision.status == Revision.Status.READY
-    ]
+    revisions = [entry.document.current_revision for entry in entries]
+    ready = [found.pk for found in revisions if found and found.status == Revision.Status.READY]
     rows = (
         Page.objects.filter(revision_id__in=ready)
         .order_by("revision_id", "number")
@@ -146,7 +143,7 @@ def _with_pages(entries: list[CorpusEntry], named: list[str] | None) -> Selected
 
 
 def _has_text(row: tuple[Any, ...]) -> bool:
-    return row[3] == Page.State.READ and row[2] > 0
+    return bool(row[3] == Page.State.READ and row[2] > 0)
 
 
 def _without_text(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[str, int, int]]:

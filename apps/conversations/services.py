@@ -229,7 +229,7 @@ def _create_answer(question: Question, prepared: Prepared) -> Answer:
             number=number,
             kind=planned.kind,
             pages=[pages.to_json() for pages in planned.pages],
-            endpoint_id=plan.endpoint_id,
+            endpoint_id=plan.endpoint_id or "",
             model_id=plan.model_id,
             tokens_counted=planned.tokens,
         )

@@ -53,7 +53,7 @@ def parse_entry(entry: tuple[bytes, dict[bytes, bytes]]) -> StreamEvent:
     return StreamEvent(event_id.decode(), fields[b"name"].decode(), fields[b"data"].decode())
 
 
-def event_fields(name: str, data: dict[str, Any]) -> dict[str, str]:
+def event_fields(name: str, data: dict[str, Any]) -> dict[Any, Any]:
     return {"name": name, "data": to_json({"v": EVENT_VERSION, **data})}
 
 

@@ -6,7 +6,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
 from apps.library.models import Corpus, CorpusEntry, Document, Page, Revision
-from apps.workspaces.access import Actor, Right, as_uuid, check_right
+from apps.workspaces.access import Actor, Right, check_right, lookup_id
 from apps.workspaces.models import Workspace
 
 
@@ -17,7 +17,7 @@ def document_for(
 
     CONTRIBUTE on a document means changing it: whoever added it may, and administrators may with any.
     """
-    identity = as_uuid(document_id)
+    identity = lookup_id(document_id)
     document = (
         Document.objects.select_related("workspace", "current_revision")
         .filter(pk=identity, deleted_at=None)
@@ -44,9 +44,9 @@ def page_for(
     document = document_for(actor, document_id, workspace=workspace)
     revisions = Revision.objects.filter(document=document)
     if revision_id is not None:
-        revisions = revisions.filter(pk=as_uuid(revision_id))
+        revisions = revisions.filter(pk=lookup_id(revision_id))
     else:
-        revisions = revisions.filter(pk=document.current_revision_id)
+        revisions = revisions.filter(pk=lookup_id(document.current_revision_id))
     page = (
         Page.objects.select_related("revision__document")
         .filter(revision__in=revisions, number=min(number, 2**31 - 1))
@@ -62,7 +62,7 @@ def corpus_for(
 ) -> Corpus:
     """A corpus that is not deleted; with `workspace`, only if it lies there. Http404 or PermissionDenied."""
     corpus = (
-        Corpus.objects.select_related("workspace").filter(pk=as_uuid(corpus_id), deleted_at=None).first()
+        Corpus.objects.select_related("workspace").filter(pk=lookup_id(corpus_id), deleted_at=None).first()
     )
     if corpus is None or (workspace is not None and corpus.workspace_id != workspace.pk):
         raise Http404
@@ -74,7 +74,7 @@ def entry_for(actor: Actor, corpus: Corpus, entry_id: object, right: Right = Rig
     """A document's place in this very corpus. Http404 or PermissionDenied."""
     entry = (
         CorpusEntry.objects.select_related("document")
-        .filter(pk=as_uuid(entry_id), corpus=corpus, removed_at=None, document__deleted_at=None)
+        .filter(pk=lookup_id(entry_id), corpus=corpus, removed_at=None, document__deleted_at=None)
         .first()
     )
     if entry is None:

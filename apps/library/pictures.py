@@ -24,7 +24,7 @@ def page_picture(revision: Revision, number: int, dpi: int = DEFAULT_DPI) -> byt
     name = picture_name(revision, number, dpi)
     try:
         with default_storage.open(name) as kept:
-            return kept.read()
+            return bytes(kept.read())
     except FileNotFoundError:
         pass
     with open_original(revision) as file:

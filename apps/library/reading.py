@@ -18,7 +18,7 @@ from apps.library.ingestion.readers.base import DocumentInfo, PageText
 from apps.library.ingestion.sandbox import ChildDied, ChildFailed
 from apps.library.models import Page, Revision
 from apps.llm.tokens import marker_tokens
-from apps.workspaces.access import as_uuid
+from apps.workspaces.access import lookup_id
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def read_revision(revision_id: str) -> None:
     """Claim and read; pages that an earlier attempt stored are kept. Ends in ready, failed or needs_password."""
     revision = (
         Revision.objects.select_related("document")
-        .filter(pk=as_uuid(revision_id), document__deleted_at=None)
+        .filter(pk=lookup_id(revision_id), document__deleted_at=None)
         .first()
     )
     if revision is None:

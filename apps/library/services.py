@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import uuid
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.core.files.storage import default_storage
@@ -22,6 +24,7 @@ from apps.library.ingestion.guards import IngestionError, Kind, check_file
 from apps.library.models import Corpus, CorpusEntry, Document, Page, Revision, Untick
 from apps.library.uploads import display_name, sha256_of
 from apps.llm.tokens import TOKENIZER
+from apps.workspaces.access import NO_ROW
 from apps.workspaces.audit import record
 from apps.workspaces.models import Workspace
 
@@ -39,7 +42,7 @@ class AddedDocument:
     """It was in this corpus before; nothing was stored or queued."""
 
 
-def add_upload(actor: User, corpus: Corpus, file: UploadedFile) -> AddedDocument:
+def add_upload(actor: User, corpus: Corpus, file: UploadedFile[Any]) -> AddedDocument:
     """Take a file into a corpus and queue its reading.
 
     Content that this corpus has is answered with its document; content the workspace has joins the corpus as
@@ -69,7 +72,7 @@ def add_upload(actor: User, corpus: Corpus, file: UploadedFile) -> AddedDocument
     return added
 
 
-def _accept(file: UploadedFile) -> Kind:
+def _accept(file: UploadedFile[Any]) -> Kind:
     try:
         if getattr(file, "is_too_large", False):
             raise IngestionError("too_large", limit=settings.MAX_UPLOAD_BYTES // 1024**2)
@@ -130,7 +133,7 @@ def join_corpus(corpus: Corpus, document: Document) -> CorpusEntry:
 def _create_document(
     actor: User,
     corpus: Corpus,
-    file: UploadedFile,
+    file: UploadedFile[Any],
     kind: Kind,
     digest: str,
     revision_id: uuid.UUID,
@@ -166,7 +169,9 @@ def retry_document(actor: User, document: Document) -> None:
     from apps.library.tasks import ingest_revision
 
     with transaction.atomic():
-        revision = Revision.objects.select_for_update().get(pk=document.current_revision_id)
+        revision = Revision.objects.select_for_update().get(
+            document=document, pk=document.current_revision_id or NO_ROW
+        )
         if revision.status != Revision.Status.FAILED:
             return
         Page.objects.filter(revision=revision).delete()
@@ -205,11 +210,7 @@ def delete_document(actor: User, document: Document) -> None:
         for revision in revisions:
             Page.objects.filter(revision=revision).delete()
             Revision.objects.filter(pk=revision.pk).update(claim=None, facts={}, storage_name="")
-            transaction.on_commit(
-                lambda workspace_id=revision.workspace_id, revision_id=revision.pk: storage.delete_files(
-                    workspace_id, revision_id
-                )
-            )
+            transaction.on_commit(partial(storage.delete_files, revision.workspace_id, revision.pk))
         record(actor, "document.delete", document, document.workspace_id)
 
 

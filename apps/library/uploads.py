@@ -8,7 +8,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from django.conf import settings
-from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
+from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
 
 LONGEST_NAME_BYTES = 255
@@ -32,15 +32,15 @@ class MeasuredUploadHandler(TemporaryFileUploadHandler):
             self.hash.update(raw_data)
             super().receive_data_chunk(raw_data, start)
 
-    def file_complete(self, file_size: int) -> TemporaryUploadedFile:
-        file = super().file_complete(file_size)
+    def file_complete(self, file_size: int) -> Any:
+        file: Any = super().file_complete(file_size)
         file.sha256 = self.hash.hexdigest()
         file.received_bytes = self.received_bytes
         file.is_too_large = self.received_bytes > settings.MAX_UPLOAD_BYTES
         return file
 
 
-def sha256_of(file: UploadedFile) -> str:
+def sha256_of(file: UploadedFile[Any]) -> str:
     """The digest taken while the file arrived, or taken now for a file that came another way."""
     known = getattr(file, "sha256", None)
     if isinstance(known, str):
