@@ -65,7 +65,7 @@ class Installation:
     def prepare_folders(self) -> None:
         """Make the data folder and what the processes need in it. Raises InstallationError."""
         try:
-            for name in ("", "run", "tmp"):
+            for name in ("", "run", "tmp", "files", "uploads", "static"):
                 (self.data_dir / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise InstallationError(

@@ -18,7 +18,20 @@ from tests.services import ROOT, clean_environment, run_postgres
 IS_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 BIN = Path(sys.executable).parent
 # A module keeps to one worker: its tests share an installation or a browser.
-PYTEST = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadscope", "--ignore", "tests/bench"]
+PYTEST = [
+    sys.executable,
+    "-m",
+    "pytest",
+    "--ds",
+    "tests.settings",
+    "-q",
+    "-n",
+    "2",
+    "--dist",
+    "loadscope",
+    "--ignore",
+    "tests/bench",
+]
 
 
 def run(name: str, command: list[str], *, environment: Mapping[str, str] | None = None) -> bool:

@@ -59,6 +59,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database-only", action="store_true", help="run only tests that use the database")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    # A variable of the shell wins over pyproject.toml, and the installation's own settings name its own data.
+    chosen = getattr(config.option, "ds", None) or os.environ.get("DJANGO_SETTINGS_MODULE", "tests.settings")
+    if not chosen.startswith("tests."):
+        pytest.exit(
+            f"DJANGO_SETTINGS_MODULE is {chosen}: tests run with tests.settings alone; unset it.",
+            returncode=4,
+        )
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--database-only"):
         chosen = [item for item in items if uses_database(item)]

@@ -203,7 +203,7 @@ def test_an_archive_of_somebody_else_writes_nothing(member: tarfile.TarInfo, tmp
     assert done.returncode == 1
     assert "which no backup of DocAnalyst contains" in done.stderr
     assert not list(tmp_path.rglob("canary"))
-    assert not (place.data_dir / "files").exists()
+    assert list((place.data_dir / "files").iterdir()) == []
 
 
 @pytest.mark.parametrize(
