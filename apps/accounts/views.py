@@ -17,7 +17,7 @@ from apps.common.limits import client_address, seconds_until_free
 from apps.common.views import too_many_requests
 
 # Both forms of the profile have a name, and an id must be there once.
-TOKEN_IDS = "token_%s"
+TOKEN_IDS = "token_%s"  # noqa: S105 (a pattern of HTML ids)
 
 
 @login_not_required

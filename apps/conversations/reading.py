@@ -11,6 +11,7 @@ import asyncio
 import logging
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -23,13 +24,19 @@ from django.utils import timezone
 from apps.common.amounts import amount_text
 from apps.connections.services import api_key_for, mark_unhealthy
 from apps.conversations.answer_view import AnswerChips, evidence_html
-from apps.conversations.citations import AnswerParser, EvidenceLine, MarkerSeen, TextDelta
+from apps.conversations.citations import (
+    AnswerParser,
+    EvidenceLine,
+    MarkerSeen,
+    TextDelta,
+    canonical_marker,
+)
 from apps.conversations.evidence import MOST_EVIDENCE, EvidenceChecker
 from apps.conversations.loop import AnswerLoop, answer_loop
 from apps.conversations.models import Answer, ReadingPass
 from apps.conversations.outcome import Outcome, book_attempt, end_answer, estimate_usage
 from apps.conversations.packing import EndpointGone, chat_request
-from apps.conversations.rendering import BlockRenderer
+from apps.conversations.rendering import Block, BlockRenderer
 from apps.conversations.services import end_outside_worker, status_data
 from apps.conversations.stream import EventWriter
 from apps.llm.errors import LLMError
@@ -43,6 +50,8 @@ log = logging.getLogger(__name__)
 JOIN_SECONDS = 0.03
 BLOCK_SECONDS = 0.1
 """Blocks are rendered less often than text is sent: each carries the whole open block."""
+BLOCK_REST = 5
+"""Times the last rendering that the next one waits, so that long lists leave the processor to others."""
 ROW_SECONDS = 1.0
 
 INTERRUPTED = Outcome(
@@ -138,21 +147,25 @@ class AnswerRun:
         self._length = 0
         self._sent_length = 0
         self._unrendered: list[str] = []
-        self._rendered_at = 0.0
+        self._render_again_at = 0.0
         self._events: list[tuple[str, dict[str, Any]]] = []
         self._has_news = asyncio.Event()
         self._evidence_count = 0
+        self._is_over = False
 
     async def run(self) -> None:
         """Never raises; the outcome is on the row and on the stream."""
         reading = asyncio.create_task(self._read())
-        helpers = [asyncio.create_task(self._join()), asyncio.create_task(self._keep_row(reading))]
+        joining = asyncio.create_task(self._join())
+        keeping = asyncio.create_task(self._keep_row(reading))
         try:
             outcome = await self._outcome_of(reading)
         finally:
-            for helper in helpers:
-                helper.cancel()
-            await asyncio.gather(*helpers, return_exceptions=True)
+            keeping.cancel()
+            # Not cancelled: events that it has taken and not yet sent would be lost.
+            self._is_over = True
+            self._has_news.set()
+            await asyncio.gather(joining, keeping, return_exceptions=True)
         try:
             await self._end(outcome)
         except Exception:
@@ -252,12 +265,16 @@ class AnswerRun:
 
     async def _take(self, events: list[Any]) -> None:
         """Events of the parser, in order: evidence is verified before the text behind it goes out."""
+        # A marker is told after the text that holds it; its label must be there when that text is rendered.
+        for event in events:
+            if isinstance(event, MarkerSeen) and event.known:
+                await self.loop.in_rows_thread(self.chips.prepare, event.ordinal, event.first)
         for event in events:
             match event:
                 case EvidenceLine():
                     await self._check_evidence(event)
-                case MarkerSeen():
-                    await self._mention(event)
+                case MarkerSeen() if event.known:
+                    self._mention(event)
                 case TextDelta():
                     if not self.text:
                         await self._status("writing", "Writing the answer")
@@ -267,7 +284,8 @@ class AnswerRun:
                     self._has_news.set()
 
     async def _check_evidence(self, line: EvidenceLine) -> None:
-        if self._evidence_count >= MOST_EVIDENCE:
+        is_remark = line.ordinal is None and not line.quote
+        if is_remark or self._evidence_count >= MOST_EVIDENCE:
             return
         position = self._evidence_count
         self._evidence_count += 1
@@ -287,14 +305,11 @@ class AnswerRun:
             },
         )
 
-    async def _mention(self, event: MarkerSeen) -> None:
-        if not event.known:
-            return
-        await self.loop.in_rows_thread(self.chips.prepare, event.ordinal, event.first)
+    def _mention(self, event: MarkerSeen) -> None:
         self._emit(
             "mention",
             {
-                "marker": event.raw,
+                "marker": canonical_marker(event.ordinal, event.first, event.last),
                 "offset": event.offset,
                 "verdict": self.chips.verdict(event.ordinal, event.first, event.last),
             },
@@ -313,7 +328,7 @@ class AnswerRun:
 
     async def _join(self) -> None:
         """Send what came, at most every 30 ms, the first at once."""
-        while True:
+        while not self._is_over:
             await self._has_news.wait()
             self._has_news.clear()
             await self._flush()
@@ -325,17 +340,25 @@ class AnswerRun:
             text = "".join(self.text)
             events.append(("delta", {"offset": self._sent_length, "text": text[self._sent_length :]}))
             self._sent_length = len(text)
-        now = time.monotonic()
-        if self._unrendered and (is_last or now - self._rendered_at >= BLOCK_SECONDS):
-            self._rendered_at = now
+        wait_seconds = self._render_again_at - time.monotonic()
+        if self._unrendered and (is_last or wait_seconds <= 0):
             delta, self._unrendered = "".join(self._unrendered), []
-            events += [("block", asdict(block)) for block in self.renderer.feed(delta)]
+            events += await self._render(self.renderer.feed, delta)
         elif self._unrendered:
-            self.loop.loop.call_later(BLOCK_SECONDS, self._has_news.set)
+            self.loop.loop.call_later(wait_seconds, self._has_news.set)
         if is_last:
-            events += [("block", asdict(block)) for block in self.renderer.finish()]
+            events += await self._render(self.renderer.finish)
         if events:
             await self.writer.write(events)
+
+    async def _render(
+        self, render: Callable[..., list[Block]], *text: str
+    ) -> list[tuple[str, dict[str, Any]]]:
+        started_at = time.monotonic()
+        blocks = await self.loop.in_rows_thread(render, *text)
+        took = time.monotonic() - started_at
+        self._render_again_at = time.monotonic() + max(BLOCK_SECONDS, BLOCK_REST * took)
+        return [("block", asdict(block)) for block in blocks]
 
     # -- the row --
 

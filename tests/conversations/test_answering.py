@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -36,10 +35,9 @@ ANSWER = (
 
 
 @pytest.fixture(autouse=True)
-def _redis(redis_client: Redis) -> Iterator[None]:
+def _redis(redis_client: Redis) -> None:
     # Clients outlive a test; the loop's pool belongs to the loop and stays.
     sync_redis.cache_clear()
-    yield
 
 
 def events_of(answer: Answer) -> list[StreamEvent]:
