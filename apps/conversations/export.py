@@ -65,7 +65,7 @@ def _numbered(text: str, mentions: Iterable[Mention], sources: dict[tuple[int, i
         if not text.startswith(mention.marker, mention.offset) or mention.offset < position:
             continue
         source = sources[mention.ordinal, mention.first, mention.last]
-        pieces += [text[position : mention.offset], f"\\[{source.number}\\]"]
+        pieces += [text[position : mention.offset], f"[{source.number}]"]
         position = mention.offset + len(mention.marker)
     return "".join([*pieces, text[position:]])
 

@@ -199,6 +199,8 @@ def _ask(request: HtmxRequest, corpus: Corpus, conversation: Conversation | None
         services.clean_question(asked["text"])
         if conversation is None:
             conversation = started = services.start_conversation(request.user, corpus)
+            # The corpus came through the door; its workspace knows what this person may do.
+            conversation.workspace = corpus.workspace
         answer = services.ask_question(
             request.user,
             conversation,
@@ -216,6 +218,7 @@ def _ask(request: HtmxRequest, corpus: Corpus, conversation: Conversation | None
         return _refuse_question(request, corpus, conversation, parent, form, refused)
     if not request.htmx:
         return redirect(conversation_url(conversation, answer))
+    conversation.refresh_from_db(fields=["title"])
     pane = render(
         request,
         "conversations/_pane.html",

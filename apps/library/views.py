@@ -51,11 +51,17 @@ def corpus_documents(request: HtmxRequest, workspace_slug: str, corpus_id: uuid.
 
 
 def _changed_rows(request: HtmxRequest, corpus: Corpus) -> HttpResponse:
-    """The rows that were being read when the page last heard of them, each replacing itself, and the meter."""
+    """The rows that were being read when the page last heard of them, each replacing itself, and the sums.
+
+    One that is no longer being read changes what can be asked, so the page asks for the plan again.
+    """
     context = documents_context(corpus, request.user, show_all=True)
     asked = set(request.GET.getlist("row"))
     context["rows"] = [row for row in context["rows"] if str(row.entry.pk) in asked]
-    return render(request, "library/_documents_changed.html", context)
+    response = render(request, "library/_documents_changed.html", context)
+    if any(not row.is_running for row in context["rows"]):
+        response["HX-Trigger-After-Swap"] = "selection-changed"
+    return response
 
 
 def _upload(request: HtmxRequest, corpus: Corpus) -> HttpResponse:

@@ -1,7 +1,7 @@
 // <answer-stream data-src data-url>: follows a running answer. A connection that cannot be resumed begins with a
 // snapshot, so whatever arrives is put in its place, never appended blindly. Once the answer has ended the
 // server's own rendering of the turn replaces all of it. Hidden tabs let go of their connection: browsers allow
-// six of them.
+// six of them. Nothing here scrolls: the question stands on top, and the reader sets the pace.
 
 import { setTrustedHtml } from "./trusted-html.js";
 
@@ -33,7 +33,7 @@ class AnswerStream extends HTMLElement {
     const on = (name, handle) =>
       source.addEventListener(name, (event) => {
         this.tries = 0;
-        this.following(() => handle.call(this, JSON.parse(event.data)));
+        handle.call(this, JSON.parse(event.data));
       });
     on("status", this.showStatus);
     on("evidence", this.showEvidence);
@@ -53,14 +53,6 @@ class AnswerStream extends HTMLElement {
     clearTimeout(this.timer);
     this.source?.close();
     this.source = null;
-  }
-
-  // Whoever reads at the end of the thread stays there; whoever scrolled up is left alone.
-  following(change) {
-    const thread = this.closest(".thread");
-    const atEnd = thread && thread.scrollHeight - thread.scrollTop - thread.clientHeight < 60;
-    change();
-    if (atEnd) thread.scrollTop = thread.scrollHeight;
   }
 
   showStatus({ stage, sentence, done, total }) {

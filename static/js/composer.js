@@ -35,7 +35,21 @@ document.addEventListener("click", (event) => {
 });
 
 // A request that is refused says so in words where they are looked for, not only in the console.
+function say(event, sentence) {
+  const plan = event.target.closest?.("form.composer")?.querySelector("#plan");
+  if (!plan) return;
+  const words = document.createElement("p");
+  words.className = "plan-refusal";
+  words.textContent = sentence;
+  plan.replaceChildren(words);
+}
+
 document.addEventListener("htmx:sendError", (event) => {
-  const form = event.target.closest?.("form.composer");
-  if (form) form.querySelector("#plan").textContent = "The server cannot be reached. Your question is still here.";
+  say(event, "The server cannot be reached. Your question is still here.");
+});
+document.addEventListener("htmx:responseError", (event) => {
+  const { status } = event.detail.xhr;
+  say(event, status === 403 || status === 404
+    ? "This can no longer be asked here. Reload the page; copy your question first."
+    : "Something went wrong on the server. Your question is still here; ask again in a moment.");
 });

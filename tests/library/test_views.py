@@ -170,7 +170,7 @@ def test_polling_gives_the_asked_rows_and_the_meter_alone(house: House) -> None:
 
     assert f'id="entry-{entry.pk}"' in page
     assert f'id="entry-{house.entry.pk}"' not in page
-    assert page.count("hx-swap-oob") == 2
+    assert page.count("hx-swap-oob") == 3
     assert 'id="meter"' in page
 
 

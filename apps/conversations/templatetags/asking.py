@@ -8,6 +8,7 @@ from django import template
 from django.template import Context
 
 from apps.conversations.composer import SUGGESTIONS, composer_for, conversations_of
+from apps.conversations.coverage import coverage_counts
 from apps.conversations.export import answer_markdown
 from apps.conversations.models import Answer, Evidence
 from apps.conversations.plan_line import family_name
@@ -49,6 +50,13 @@ def document_name(evidence: Evidence) -> str:
     """The name under which a quoted document was sent."""
     names = {entry["ordinal"]: str(entry["name"]) for entry in evidence.answer.manifest}
     return names.get(evidence.ordinal or 0, "")
+
+
+@register.filter
+def pages_covered(answer: Answer) -> str:
+    """“118/120 pages”: sent of those selected."""
+    selected, sent = coverage_counts(answer)
+    return f"{sent}/{selected} pages"
 
 
 @register.filter
