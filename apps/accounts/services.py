@@ -44,12 +44,19 @@ def change_profile(user: User, **fields: str) -> None:
     user.save(update_fields=list(fields))
 
 
-def deactivate(actor: User, user: User) -> None:
-    """Shut somebody out: sessions end with their next request, API tokens are revoked."""
+def deactivate(actor: User | None, user: User) -> None:
+    """Shut somebody out: sessions end with their next request, API tokens are revoked. actor: None is the operator."""
     user.is_active = False
     user.save(update_fields=["is_active"])
     revoked = user.api_tokens.all().delete()[0]
-    security_log.info("account.deactivate actor=%s target=%s tokens=%s", actor.pk, user.pk, revoked)
+    security_log.info("account.deactivate actor=%s target=%s tokens=%s", actor and actor.pk, user.pk, revoked)
+
+
+def reactivate(actor: User | None, user: User) -> None:
+    """Let somebody in again, with the password they had; API tokens stay revoked."""
+    user.is_active = True
+    user.save(update_fields=["is_active"])
+    security_log.info("account.reactivate actor=%s target=%s", actor and actor.pk, user.pk)
 
 
 def sign_in(request: HttpRequest, user: User) -> None:

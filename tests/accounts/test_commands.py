@@ -6,6 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from apps.accounts.models import ApiToken, User, digest_token
+from apps.accounts.services import issue_token
 from apps.workspaces.models import Membership, Role
 from apps.workspaces.services import create_workspace
 from tests.accounts.conftest import PASSWORD
@@ -89,3 +90,16 @@ def test_an_owner_begins_the_workspace_they_name(db, standard_input):
         stdout=io.StringIO(),
     )  # fmt: skip
     assert Membership.objects.get(user__email="owner@example.org").workspace.name == "Tenancy"
+
+
+def test_close_account_shuts_out_at_once_and_reopen_lets_in_again(alice, signed_in):
+    issue_token(alice, "Import")
+    assert signed_in.get("/profile/").status_code == 200
+    call_command("close_account", "Alice@example.org", stdout=io.StringIO())
+    assert signed_in.get("/profile/").status_code == 302
+    assert not ApiToken.objects.exists()
+    call_command("close_account", "alice@example.org", "--reopen", stdout=io.StringIO())
+    alice.refresh_from_db()
+    assert alice.is_active
+    with pytest.raises(CommandError, match="no account"):
+        call_command("close_account", "nobody@example.org")

@@ -12,7 +12,7 @@ from apps.common.views import outward_host
         ("HTTP://Example.COM:8080/", "example.com"),
         ("mailto:clerk@example.org", "clerk@example.org"),
         ("https://[2001:db8::1]/", "2001:db8::1"),
-        ("https://exаmple.com/", "xn--exmple-4nf.com"),
+        ("https://а1.com/", "xn--1-7sb.com"),
         ("javascript:alert(1)", None),
         ("JaVaScRiPt:alert(1)", None),
         ("data:text/html,x", None),

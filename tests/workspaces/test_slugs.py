@@ -10,7 +10,7 @@ from apps.workspaces.slugs import free_slug, slug_base
     ("name", "slug"),
     [
         ("Data room Northgate", "data-room-northgate"),
-        ("  Büro & Söhne GmbH  ", "buro-sohne-gmbh"),
+        ("  Über & Söhne GmbH  ", "uber-sohne-gmbh"),
         ("契約", "workspace"),
         ("...", "workspace"),
         ("x" * 120, "x" * 48),
