@@ -85,3 +85,12 @@ def test_malformed_bodies_are_refused_not_crashed_on(signed_in, address, body):
 def test_control_characters_in_names_are_no_server_error(signed_in, name):
     assert signed_in.post("/new-workspace/", {"name": name}).status_code < 500
     assert signed_in.post("/profile/tokens/", {"name": name}).status_code < 500
+
+
+def test_form_without_a_token_is_told_what_to_do(db, settings):
+    settings.CSRF_FAILURE_VIEW = "apps.common.views.csrf_failure"
+    client = Client(enforce_csrf_checks=True)
+    page = client.post("/accounts/login/", {"login": "alice@example.org", "password": "x"})
+    assert page.status_code == 403
+    assert "reload the page" in page.content.decode()
+    assert b"<html" in page.content
