@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from typing import Any
 
 from ninja import NinjaAPI
@@ -88,3 +89,9 @@ api = VersionOne(
 register_error_handlers(api)
 for room in (workspaces, corpora, documents, conversations, answers, usage):
     api.add_router("", room.router)
+
+
+@cache
+def openapi_schema() -> OpenAPISchema:
+    """The description of version 1. It depends on code alone, so it is made once per process."""
+    return api.get_openapi_schema()
