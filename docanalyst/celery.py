@@ -27,9 +27,11 @@ def _give_signs_of_life(**_: object) -> None:
 app.conf.task_routes = {
     "apps.library.tasks.*": {"queue": "ingest"},
     "apps.conversations.tasks.*": {"queue": "answers"},
+    "apps.connections.tasks.*": {"queue": "answers"},
 }
 app.conf.beat_schedule = {
     "reap-documents": {"task": "apps.library.tasks.reap_documents", "schedule": 15.0},
     "sweep-files": {"task": "apps.library.tasks.sweep_files", "schedule": 24 * 3600.0},
+    "probe-connections": {"task": "apps.connections.tasks.probe_unhealthy", "schedule": 30.0},
     "reap-answers": {"task": "apps.conversations.tasks.reap_answers", "schedule": 10.0},
 }

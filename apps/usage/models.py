@@ -8,6 +8,19 @@ from apps.common.rows import Row
 from apps.workspaces.models import Workspace
 
 
+class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
+    """Reads and appends; whole sets cannot be changed either."""
+
+    def update(self, **kwargs: Any) -> int:
+        raise TypeError("Ledger entries are never changed; append corrections.")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        raise TypeError("Ledger entries are never deleted; append corrections.")
+
+    def bulk_update(self, *args: Any, **kwargs: Any) -> int:
+        raise TypeError("Ledger entries are never changed; append corrections.")
+
+
 class LedgerEntry(Row):
     """What one attempt that reached a host cost. Appended once, never changed; ids only.
 
@@ -42,6 +55,8 @@ class LedgerEntry(Row):
     amount = models.DecimalField(max_digits=20, decimal_places=10, null=True)
     """Null when the endpoint has no price; never a guessed 0."""
     corrects = models.UUIDField(null=True)
+
+    objects = LedgerQuerySet.as_manager()
 
     class Meta:
         ordering = ["created_at", "id"]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from django.db.models import QuerySet
 
 from apps.usage.models import LedgerEntry
 from apps.workspaces.models import AuditEntry, Workspace
@@ -30,7 +31,7 @@ def book(workspace: Workspace, day: str, amount: str | None, **fields: object) -
             **fields,
         }
     )
-    LedgerEntry.objects.filter(pk=entry.pk).update(created_at=datetime.fromisoformat(day).replace(tzinfo=UTC))
+    QuerySet(LedgerEntry).filter(pk=entry.pk).update(created_at=datetime.fromisoformat(day).replace(tzinfo=UTC))
 
 
 @pytest.fixture

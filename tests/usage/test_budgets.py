@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import connection
+from django.db.models import QuerySet
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
@@ -118,7 +119,7 @@ def test_a_settled_reservation_opens_anew_against_the_budget(workspace: Workspac
 
 def test_last_month_is_not_counted(workspace: Workspace, book: Booking) -> None:
     entry = book(cost="3")
-    LedgerEntry.objects.filter(pk=entry.pk).update(
+    QuerySet(LedgerEntry).filter(pk=entry.pk).update(
         created_at=month_start(timezone.now()) - timedelta(seconds=1)
     )
     assert budget_state(workspace).spent == 0

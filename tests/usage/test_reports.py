@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import Any
 
 import pytest
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 from django.utils import timezone
 from pytest_django.fixtures import DjangoAssertNumQueries
 
@@ -28,7 +28,7 @@ EVERY_GROUPING = [keys for size in range(6) for keys in combinations(GROUP_KEYS,
 
 def book_at(book: Booking, moment: str, **fields: Any) -> LedgerEntry:
     entry = book(**fields)
-    LedgerEntry.objects.filter(pk=entry.pk).update(
+    QuerySet(LedgerEntry).filter(pk=entry.pk).update(
         created_at=datetime.fromisoformat(moment).replace(tzinfo=UTC)
     )
     return entry

@@ -27,6 +27,8 @@ def money(amount: Decimal | float | str | None) -> str:
     if amount is None or amount == "":
         return "no price known"
     value = Decimal(str(amount))
+    if value < 0:
+        return f"−{money(-value)}"
     if value == 0:
         return "$0"
     if value < Decimal("0.000001"):
