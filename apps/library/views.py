@@ -179,16 +179,16 @@ def delete_document(request: HtmxRequest, workspace_slug: str, document_id: uuid
 def _documents_changed(
     request: HtmxRequest, document_id: uuid.UUID, corpora: list[Corpus] | None = None
 ) -> HttpResponse:
-    """Tell the page to fetch its list again; without JavaScript lead back to a corpus that holds the document."""
-    if request.htmx:
+    """Tell the workbench to fetch its list again; from anywhere else lead back to a corpus with the document."""
+    if request.htmx and "/documents/" not in (request.htmx.current_url_abs_path or ""):
         return HttpResponse(status=204, headers={"HX-Trigger": "documents-changed"})
     if corpora is None:
         corpora = list(Corpus.objects.filter(entries__document=document_id, entries__removed_at=None))
     back = next((one for one in corpora if str(one.pk) in request.META.get("HTTP_REFERER", "")), None)
     chosen = back or (corpora[0] if corpora else None)
     if chosen is None:
-        return redirect("home")
-    return redirect(f"{corpus_view_url(chosen)}?pane=documents")
+        return _go(request, reverse("home"))
+    return _go(request, f"{corpus_view_url(chosen)}?pane=documents")
 
 
 def _go(request: HtmxRequest, url: str) -> HttpResponse:

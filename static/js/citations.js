@@ -1,6 +1,8 @@
 // Citations: a click opens the page with the words boxed, Alt+Up and Alt+Down step through them, hover and focus
 // show the quote. Without this module a citation is a link to the same page.
 
+import { showPane } from "./show-pane.js";
+
 const thread = () => document.getElementById("thread");
 const chips = () => [...(thread()?.querySelectorAll(".answer-blocks a.cite") ?? [])];
 
@@ -9,6 +11,7 @@ let current = null;
 export function openCitation(link) {
   setCurrent(link);
   hideCard();
+  showPane("viewer");
   htmx.ajax("GET", link.href, { target: "#viewer", swap: "outerHTML", source: link });
 }
 

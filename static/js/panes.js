@@ -1,14 +1,6 @@
 // In a narrow window one pane shows at a time; which one is an attribute that the server sets and the tabs change.
 
-export function showPane(name) {
-  const bench = document.getElementById("workbench");
-  if (!bench) return;
-  bench.dataset.pane = name;
-  for (const link of document.querySelectorAll("[data-pane-link]")) {
-    if (link.dataset.paneLink === name) link.setAttribute("aria-current", "true");
-    else link.removeAttribute("aria-current");
-  }
-}
+import { showPane } from "./show-pane.js";
 
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.("[data-pane-link]");
@@ -20,14 +12,15 @@ document.addEventListener("click", (event) => {
 // What was asked for should be seen: an opened page, or the turn that was just asked.
 document.addEventListener("htmx:afterSwap", (event) => {
   const swapped = event.detail.target;
-  if (swapped?.id === "viewer") showPane("viewer");
+  // What refreshes by itself pulls nobody away from another pane.
+  if (swapped?.id === "viewer" && event.detail.requestConfig?.triggeringEvent) showPane("viewer");
   if (swapped?.id === "conversation") {
     showPane("conversation");
     scrollToLatest();
   }
 });
 
-export function scrollToLatest() {
+function scrollToLatest() {
   const turns = document.querySelectorAll("#thread .turn");
   turns[turns.length - 1]?.scrollIntoView({ block: "start" });
 }
