@@ -38,6 +38,7 @@ def test_ready_when_every_part_is_there(db, own_redis):
         "migrations": "ok",
         "redis": "ok",
         "storage": "ok",
+        "parsers": "ok",
         "worker ingest": "ok",
         "worker answers": "ok",
     }
