@@ -6,6 +6,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from apps.common.http import Refused
@@ -220,3 +222,15 @@ def test_an_answer_whose_worker_died_while_writing_fails_with_its_text_and_an_es
     assert answer.is_estimated
     assert answer.input_tokens == answer.plan["input_tokens"]
     assert budget_state(desk.workspace).reserved == 0
+
+
+def test_a_sample_corpus_has_a_question_ready_until_somebody_asked(desk: Desk, client: Client) -> None:
+    desk.corpus.suggested_question = "How can the lease end?"
+    desk.corpus.save()
+    desk.conversation.delete()
+    client.force_login(desk.alice)
+    url = reverse("library:corpus", args=[desk.workspace.slug, desk.corpus.pk])
+
+    assert "How can the lease end?</textarea>" in client.get(url).content.decode()
+    services.start_conversation(desk.alice, desk.corpus)
+    assert "How can the lease end?</textarea>" not in client.get(url).content.decode()

@@ -7,10 +7,11 @@ from typing import Any
 from django import template
 from django.template import Context
 
+from apps.common.http import HtmxRequest
 from apps.conversations.composer import SUGGESTIONS, composer_for, conversations_of
 from apps.conversations.coverage import coverage_counts
 from apps.conversations.export import answer_markdown
-from apps.conversations.models import Answer, Evidence
+from apps.conversations.models import Answer, Conversation, Evidence
 from apps.conversations.plan_line import family_name
 from apps.conversations.services import LONGEST_QUESTION
 from apps.library.models import Corpus
@@ -34,9 +35,17 @@ def new_conversation(context: Context, corpus: Corpus) -> dict[str, Any]:
         "conversation": None,
         "conversations": conversations_of(request.user, corpus),
         "turns": [],
-        "composer": composer_for(request.user, corpus, text=request.GET.get("q", "")[:LONGEST_QUESTION]),
+        "composer": composer_for(request.user, corpus, text=_first_question(request, corpus)),
         "suggestions": SUGGESTIONS,
     }
+
+
+def _first_question(request: HtmxRequest, corpus: Corpus) -> str:
+    """The question a link brought, or the one a sample corpus has ready while this person asked nothing there."""
+    if "q" in request.GET:
+        return str(request.GET["q"])[:LONGEST_QUESTION]
+    has_asked = Conversation.objects.filter(corpus=corpus, owner=request.user).exists()
+    return "" if has_asked else corpus.suggested_question
 
 
 @register.simple_tag
