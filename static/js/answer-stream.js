@@ -6,6 +6,7 @@
 import { setTrustedHtml } from "./trusted-html.js";
 
 const LONGEST_WAIT_MS = 15000;
+const ENDS = { done: "The answer is finished.", stopped: "The answer is stopped." };
 
 class AnswerStream extends HTMLElement {
   connectedCallback() {
@@ -112,9 +113,12 @@ class AnswerStream extends HTMLElement {
     blocks.forEach((html, index) => this.showBlock({ index, html }));
   }
 
-  finish() {
+  // The turn is about to be replaced, and its own words with it: the end is told from a place that stays.
+  finish(end) {
     this.hasEnded = true;
     this.close();
+    const announcer = document.getElementById("announcer");
+    if (announcer) announcer.textContent = ENDS[end?.status] ?? end?.sentence ?? "";
     const turn = this.closest(".turn");
     htmx.ajax("GET", this.dataset.url, { target: turn, swap: "outerHTML", source: turn });
   }

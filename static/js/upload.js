@@ -113,7 +113,9 @@ class UploadZone extends HTMLElement {
     } else {
       row.remove();
     }
-    htmx.trigger(document.body, "documents-changed");
+    // A hundred small files end within seconds; the list is fetched once for those that end together.
+    clearTimeout(this.refresh);
+    this.refresh = setTimeout(() => htmx.trigger(document.body, "documents-changed"), 150);
   }
 
   refuse(row, sentence) {
