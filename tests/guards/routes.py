@@ -6,11 +6,13 @@ known; every other one is refused with 405.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.http import HttpResponse
 
 from tests.factories import PASSWORD, pdf_bytes
 from tests.guards.world import (
@@ -26,9 +28,12 @@ from tests.guards.world import (
     SIGN_IN,
     STRANGERS,
     VIEWER,
+    Ids,
 )
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+PLACEHOLDER = re.compile(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)|<(?:\w+:)?(\w+)>")
+
 Actors = frozenset[str]
 Body = Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None
 
@@ -284,3 +289,25 @@ def expected(pattern: str, route: Route, method: str, actor: str) -> str:
     if "_id>" in pattern or "_slug>" in pattern:
         return "404" if actor in STRANGERS and "endpoint_id" not in pattern else str(call.others)
     return str(call.others)
+
+
+def placeholders(pattern: str) -> list[str]:
+    return [name or other for name, other in PLACEHOLDER.findall(pattern)]
+
+
+def is_shared(pattern: str) -> bool:
+    """Whether an address names something of a workspace or a person."""
+    return any(name.endswith("_id") or name == "workspace_slug" for name in placeholders(pattern)) and (
+        "endpoint_id" not in pattern
+    )
+
+
+def address(pattern: str, route: Route, ids: Ids, **changed: str) -> str:
+    values = {**ids, **{name: ids[other] for name, other in route.swaps.items()}, **changed}
+    return "/" + PLACEHOLDER.sub(lambda match: values[match[1] or match[2]], pattern)
+
+
+def outcome(response: HttpResponse, call: Call | None) -> str:
+    if response.status_code == 302 and "next=" in response.headers["Location"]:
+        return "login"
+    return "ok" if call and response.status_code in call.status else str(response.status_code)

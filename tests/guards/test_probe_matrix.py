@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 from unittest.mock import patch
 
 import pytest
-from django.db import transaction
+from asgiref.sync import async_to_sync, sync_to_async
+from django.conf import settings
 from django.http import HttpResponse
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from apps.api.urls import urlpatterns as api_patterns
-from tests.guards.routes import METHODS, ROUTES, Call, Route, expected
+from apps.conversations.events import AnswerEvents
+from docanalyst import asgi
+from tests.guards.routes import (
+    EVENTS,
+    METHODS,
+    ROUTES,
+    VIEWERS,
+    Route,
+    address,
+    expected,
+    is_shared,
+    outcome,
+    placeholders,
+)
 from tests.guards.world import (
     ACTORS,
     ADMIN,
     ANONYMOUS,
+    DEACTIVATED,
     MALFORMED,
     MEMBER,
     OUTSIDER,
@@ -28,24 +44,9 @@ from tests.guards.world import (
     VIEWER,
     Ids,
     World,
-    build_world,
 )
 
-PLACEHOLDER = re.compile(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)|<(?:\w+:)?(\w+)>")
-
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(scope="module")
-def world(django_db_setup: None, django_db_blocker) -> Iterator[World]:
-    """Built once; each test's own transaction lies within this one."""
-    with (
-        django_db_blocker.unblock(),
-        patch("apps.connections.views.probe_host"),
-        transaction.atomic(),
-    ):
-        yield build_world()
-        transaction.set_rollback(True)
 
 
 def patterns(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
@@ -57,28 +58,6 @@ def patterns(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
             yield from patterns(part, path)
 
 
-def placeholders(pattern: str) -> list[str]:
-    return [name or other for name, other in PLACEHOLDER.findall(pattern)]
-
-
-def is_shared(pattern: str) -> bool:
-    """Whether an address names something of a workspace or a person."""
-    return any(name.endswith("_id") or name == "workspace_slug" for name in placeholders(pattern)) and (
-        "endpoint_id" not in pattern
-    )
-
-
-def address(pattern: str, route: Route, ids: Ids, **changed: str) -> str:
-    values = {**ids, **{name: ids[other] for name, other in route.swaps.items()}, **changed}
-    return "/" + PLACEHOLDER.sub(lambda match: values[match[1] or match[2]], pattern)
-
-
-def outcome(response: HttpResponse, call: Call | None) -> str:
-    if response.status_code == 302 and "next=" in response.headers["Location"]:
-        return "login"
-    return "ok" if call and response.status_code in call.status else str(response.status_code)
-
-
 def plain(response: HttpResponse) -> bytes:
     """A body without what differs from one request to the next."""
     return re.sub(rb"[A-Za-z0-9]{64}", b"", response.content)
@@ -86,7 +65,6 @@ def plain(response: HttpResponse) -> bytes:
 
 def test_every_address_is_in_the_table() -> None:
     assert set(patterns(get_resolver())) == set(ROUTES)
-    assert api_patterns
 
 
 @pytest.mark.parametrize("pattern", ROUTES)
@@ -174,25 +152,66 @@ def test_a_conversation_that_is_not_shared_is_not_there_for_others(world: World,
             assert plain(hidden) == plain(world.knock(actor, method, nothing, call.make_body()))
 
 
-@pytest.mark.parametrize(
-    ("pattern", "method"),
-    [
-        (pattern, method)
-        for pattern, route in ROUTES.items()
-        for method in route.calls
-        if method in {"POST", "PUT", "PATCH", "DELETE"} and not route.calls[method].never
-    ],
-)
-def test_a_browser_without_csrf_token_changes_nothing(world: World, pattern: str, method: str) -> None:
-    route = ROUTES[pattern]
-    call = route.calls[method]
-    actor = min(call.allowed - {PROGRAM}) if route.needs_sign_in else ANONYMOUS
-    path = address(pattern, route, world.own)
-    response = world.knock(actor, method, path, call.make_body(), check_csrf=True)
-    assert response.status_code == 403
-    if PROGRAM in call.allowed and pattern.startswith("api/"):
-        response = world.knock(PROGRAM, method, path, call.make_body(), check_csrf=True)
-        assert outcome(response, call) == "ok"
+class InPlace(AnswerEvents):
+    """Asks the database in the test's own thread, whose transaction holds the world."""
+
+    async def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
+        return await sync_to_async(function, thread_sensitive=True)(*args)
+
+
+def watch(world: World, actor: str, method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+    """One request to the application beside Django: status, headers, body."""
+    headers = [
+        (name.lower().encode(), value.encode()) for name, value in world.headers.get(actor, {}).items()
+    ]
+    if actor in world.sessions:
+        headers.append((b"cookie", f"{settings.SESSION_COOKIE_NAME}={world.sessions[actor]}".encode()))
+    scope = {"type": "http", "method": method, "path": path, "headers": headers}
+    sent: list[Any] = []
+
+    async def ask() -> None:
+        async def receive() -> Any:
+            await asyncio.Event().wait()
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        with patch.object(asgi, "answer_events", InPlace()):
+            await asgi.application(scope, receive, send)
+
+    async_to_sync(ask)()
+    body = b"".join(message.get("body", b"") for message in sent[1:])
+    names = {name.decode().title(): value.decode() for name, value in sent[0]["headers"]}
+    return sent[0]["status"], names, body
+
+
+def test_the_events_of_an_answer_open_like_the_answer(world: World) -> None:
+    own, private, foreign, nobody = (
+        "/" + EVENTS.replace("<answer_id>", answer_id)
+        for answer_id in (
+            world.own["answer_id"],
+            world.private["answer_id"],
+            world.foreign["answer_id"],
+            UNKNOWN_ID,
+        )
+    )
+    readers = {own: VIEWERS | {PROGRAM}, private: {MEMBER, PROGRAM}, foreign: {OUTSIDER}, nobody: set()}
+    hidden = watch(world, OUTSIDER, "GET", nobody)
+    for path, allowed in readers.items():
+        for actor in sorted(ACTORS):
+            status, headers, body = watch(world, actor, "GET", path)
+            for name in ("Content-Security-Policy", "X-Content-Type-Options", "Cache-Control"):
+                assert name in headers
+            if actor in allowed:
+                assert status == 200
+                assert b"event: end" in body
+            elif actor in {ANONYMOUS, DEACTIVATED}:
+                assert status == 401
+            else:
+                assert (status, headers, body) == hidden
+    assert watch(world, OWNER, "GET", own.replace(world.own["answer_id"], "no-id"))[0] == 404
+    for method in METHODS[1:]:
+        assert watch(world, OWNER, method, own)[0] == 405
 
 
 def missing_headers(response: HttpResponse) -> list[str]:
