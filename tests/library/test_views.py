@@ -1,11 +1,8 @@
-"""The documents pane and the viewer: what they show, to whom, and what they refuse."""
+"""The documents pane: what it shows, to whom, and what it refuses."""
 
 from __future__ import annotations
 
 import json
-import uuid
-from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import pytest
@@ -13,73 +10,23 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from apps.accounts.models import User
-from apps.library.models import Corpus, CorpusEntry, Document, Page, Revision, Untick
+from apps.library.models import CorpusEntry, Document, Revision, Untick
 from apps.library.workbench import ROWS_SHOWN
-from apps.workspaces.models import Role, Workspace
-from tests.factories import add_member, make_corpus, make_document, make_user, make_workspace, pdf_bytes
-
-HTMX = {"HX-Request": "true"}
-JSON = {"Accept": "application/json"}
-
-
-@dataclass
-class House:
-    """alice owns and added the lease, bob is a member, vera a viewer, charlie is outside."""
-
-    people: dict[str, User]
-    workspace: Workspace
-    corpus: Corpus
-    lease: Document
-
-    def client(self, name: str) -> Client:
-        client = Client()
-        client.force_login(self.people[name])
-        return client
-
-    def url(self, name: str, *args: Any) -> str:
-        """An address of the workspace; by default of its corpus or its lease."""
-        on_document = {"document", "page", "page-picture", "original", "retry", "rename", "delete"}
-        subject = self.lease.pk if name in on_document else self.corpus.pk
-        return reverse(f"library:{name}", args=[self.workspace.slug, subject, *args])
-
-    @property
-    def entry(self) -> CorpusEntry:
-        return CorpusEntry.objects.get(document=self.lease)
-
-
-@pytest.fixture
-def house(db: None) -> House:
-    people = {name: make_user(f"{name}@example.org") for name in ("alice", "bob", "vera", "charlie")}
-    workspace = make_workspace("Tenancy", owner=people["alice"])
-    add_member(workspace, people["bob"], Role.MEMBER)
-    add_member(workspace, people["vera"], Role.VIEWER)
-    make_workspace("Elsewhere", owner=people["charlie"])
-    corpus = make_corpus(workspace)
-    return House(people, workspace, corpus, make_document(corpus, added_by=people["alice"], with_file=True))
-
-
-@cache
-def one_pdf() -> bytes:
-    return pdf_bytes(["One page of words."])
-
-
-def pdf(name: str = "deed.pdf", content: bytes | None = None) -> SimpleUploadedFile:
-    return SimpleUploadedFile(name, one_pdf() if content is None else content, content_type="application/pdf")
-
-
-def body(response: Any) -> str:
-    return response.content.decode()
-
+from tests.factories import make_corpus, make_document, make_workspace
+from tests.library.house import (
+    HTMX,
+    JSON,
+    House,
+    arguments,
+    body,
+    house_with_lease,  # noqa: F401 (fixture)
+    pdf,
+)
 
 # Who may what ------------------------------------------------------------------------------------
 
 READS = ["corpus", "documents", "document", "page", "page-picture", "original"]
 WRITES = ["documents", "rename-corpus", "delete-corpus", "retry", "rename", "delete"]
-
-
-def arguments(name: str) -> list[int]:
-    return [1] if name in {"page", "page-picture"} else []
 
 
 @pytest.mark.parametrize("name", READS)
@@ -326,109 +273,3 @@ def test_a_deleted_document_is_gone_from_list_and_viewer(house: House) -> None:
     assert "lease.pdf" not in body(client.get(house.url("corpus")))
     for name in ("document", "page", "page-picture", "original"):
         assert client.get(house.url(name, *arguments(name))).status_code == 404, name
-
-
-# The viewer --------------------------------------------------------------------------------------
-
-
-def test_a_page_has_its_picture_its_words_and_its_steps(house: House) -> None:
-    page = body(house.client("vera").get(house.url("page", 2), headers=HTMX))
-
-    assert "<!doctype" not in page
-    assert house.url("page-picture", 2) in page
-    assert "Either party may terminate with 120 days written notice." in page
-    assert house.url("page", 1) in page
-    assert house.url("page", 3) in page
-    assert 'lengthAdjust="spacingAndGlyphs"' in page
-    assert " style=" not in page
-
-
-def test_the_viewer_is_a_page_too(house: House) -> None:
-    page = body(house.client("vera").get(house.url("document")))
-    assert "<!doctype" in page
-    assert 'id="viewer"' in page
-
-
-def test_the_text_tab_shows_what_is_sent(house: House) -> None:
-    Page.objects.filter(revision__document=house.lease, number=1).update(text="x < y & [ [1:2]] <b>")
-    page = body(house.client("vera").get(house.url("page", 1), {"tab": "text"}, headers=HTMX))
-    assert "x &lt; y &amp; [ [1:2]] &lt;b&gt;" in page
-
-
-@pytest.mark.parametrize(("wanted", "number"), [("iii", 3), ("III", 3), ("2", 2)])
-def test_jumping_by_label_or_number(house: House, wanted: str, number: int) -> None:
-    Page.objects.filter(revision__document=house.lease, number=3).update(label="iii")
-    client = house.client("vera")
-
-    fragment = body(client.get(house.url("page", 1), {"page": wanted}, headers=HTMX))
-    assert f'data-page="{number}"' in fragment
-    assert client.get(house.url("page", 1), {"page": wanted}).url == house.url("page", number)
-
-
-def test_a_printed_label_wins_over_a_position(house: House) -> None:
-    Page.objects.filter(revision__document=house.lease, number=3).update(label="2")
-    Page.objects.filter(revision__document=house.lease, number=2).update(label="1")
-    fragment = body(house.client("vera").get(house.url("page", 1), {"page": "2"}, headers=HTMX))
-    assert 'data-page="3"' in fragment
-
-
-def test_a_page_that_is_not_there_is_said_and_the_old_one_stays(house: House) -> None:
-    fragment = body(house.client("vera").get(house.url("page", 1), {"page": "99"}, headers=HTMX))
-    assert "There is no page “99”" in fragment
-    assert 'data-page="1"' in fragment
-    assert house.client("vera").get(house.url("page", 99)).status_code == 404
-    assert house.client("vera").get(house.url("page", 10**30)).status_code == 404
-
-
-def test_nonsense_in_the_address_is_ignored(house: House) -> None:
-    url = house.url("page", 1)
-    for query in ({"zoom": "9000"}, {"zoom": "x"}, {"tab": "<b>"}):
-        assert house.client("vera").get(url, query, headers=HTMX).status_code == 200
-    assert house.client("vera").get(url, {"revision": "x"}, headers=HTMX).status_code == 404
-    assert house.client("vera").get(url, {"revision": str(uuid.uuid4())}, headers=HTMX).status_code == 404
-
-
-def test_a_failed_document_opens_with_its_reason(house: House) -> None:
-    broken = make_document(
-        house.corpus, "broken.pdf", [], status=Revision.Status.FAILED, error_sentence="It is damaged."
-    )
-    url = reverse("library:document", args=[house.workspace.slug, broken.pk])
-    assert "It is damaged." in body(house.client("vera").get(url, headers=HTMX))
-    assert "It is damaged." in body(house.client("vera").get(url))
-
-
-def test_a_page_without_text_says_that_it_was_not_sent(house: House) -> None:
-    scan = make_document(house.corpus, "scan.pdf", ["", "Words."], with_file=True)
-    url = reverse("library:page", args=[house.workspace.slug, scan.pk, 1])
-    assert "it was not sent to the model" in body(house.client("vera").get(url, headers=HTMX))
-
-
-def test_a_picture_is_ours_and_kept_by_the_browser(house: House) -> None:
-    client = house.client("vera")
-    revision = house.lease.current_revision_id
-    kept = client.get(house.url("page-picture", 1), {"revision": str(revision)})
-
-    assert kept["Content-Type"] == "image/webp"
-    assert kept.content[8:12] == b"WEBP"
-    assert "immutable" in kept["Cache-Control"]
-    assert "private" in kept["Cache-Control"]
-    assert "no-store" in client.get(house.url("page-picture", 1))["Cache-Control"]
-
-
-def test_the_original_is_a_download_and_never_rendered(house: House) -> None:
-    response = house.client("vera").get(house.url("original"))
-
-    assert b"".join(response.streaming_content).startswith(b"%PDF")
-    assert response["Content-Disposition"].startswith("attachment")
-    assert response["Content-Type"] == "application/pdf"
-    assert response["X-Content-Type-Options"] == "nosniff"
-    assert response["Content-Security-Policy"].startswith("sandbox")
-
-
-def test_names_are_text_whatever_they_are(house: House) -> None:
-    name = "<img src=x onerror=alert(1)>\"'.pdf"
-    Document.objects.filter(pk=house.lease.pk).update(name=name)
-    client = house.client("alice")
-    for url in (house.url("corpus"), house.url("document")):
-        assert "<img src=x" not in body(client.get(url))
-    assert "\n" not in client.get(house.url("original"))["Content-Disposition"]

@@ -1,0 +1,206 @@
+"""An answer in the browser: its turn, stopping and retrying, citations, coverage, export."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from django.urls import reverse
+
+from apps.conversations.models import Answer, Conversation, Question, Verdict
+from apps.library.models import Document
+from apps.library.services import delete_document
+from apps.llm.providers.scripted import Script
+from tests.conversations.room import (
+    HTMX,
+    READS,
+    Room,
+    answered_room,  # noqa: F401 (fixture)
+    arguments,
+    body,
+    plain,
+)
+from tests.factories import (
+    add_evidence,
+    add_mentions,
+    make_answer,
+    make_question,
+)
+
+# Reading -----------------------------------------------------------------------------------------
+
+
+def test_an_answer_shows_its_citations_sums_and_foot(room: Room) -> None:
+    page = body(room.client("alice").get(room.url("detail")))
+    words = plain(room.client("alice").get(room.url("detail")))
+
+    assert f'href="{room.url("cite", 1, 2)}"' in page
+    assert 'class="cite cite--exact"' in page
+    assert "1 quote, 1 word for word" in words
+    assert "Maverick" in words
+    assert "1.2 k tokens (1.0 k cached)" in words
+    assert "$0.00032 of $0.00032–$0.0068" in words
+    assert "3/3 pages" in words
+    assert " style=" not in page
+    assert "<script>" not in page
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_every_verdict_has_its_word(room: Room, verdict: Verdict) -> None:
+    room.answer.evidence.update(verdict=verdict)
+    words = plain(room.client("alice").get(room.url("detail")))
+    assert f"1 {verdict.label}" in words
+
+
+def test_hostile_text_stays_text_everywhere(room: Room) -> None:
+    bad = "<img src=x onerror=alert(1)> [[1:2]] <script>alert(1)</script>"
+    room.answer.evidence.update(quote=bad, why=bad)
+    Answer.objects.filter(pk=room.answer.pk).update(
+        text=bad, error_sentence=bad, notices=[{"code": "x", "sentence": bad}]
+    )
+    Question.objects.update(text=bad)
+    Conversation.objects.update(title=bad)
+    client = room.client("alice")
+    for name in [*READS[:3], "cite"]:
+        page = body(client.get(room.url(name, *arguments(name)), follow=True))
+        assert "<img src=x" not in page, name
+        assert "<script>alert" not in page, name
+
+
+def test_a_running_answer_is_followed_and_can_be_stopped(room: Room) -> None:
+    running = make_answer(
+        make_question(room.conversation, "And then?", parent=room.answer),
+        status=Answer.Status.READING,
+        stage={"stage": "reading", "sentence": "Reading 3 pages", "done": 1, "total": 3},
+    )
+    page = body(room.client("alice").get(room.url("detail")))
+
+    assert f'data-src="/api/v1/answers/{running.pk}/events"' in page
+    assert "Reading 3 pages" in page
+    stop = reverse("conversations:stop", args=[room.desk.workspace.slug, running.pk])
+    assert stop in page
+    assert room.client("alice").post(stop, headers=HTMX).status_code == 204
+    assert Answer.objects.get(pk=running.pk).stop_requested_at is not None
+    assert room.client("alice").post(stop).status_code == 302
+
+
+def test_stopping_an_ended_answer_changes_nothing(room: Room) -> None:
+    assert room.client("alice").post(room.url("stop"), headers=HTMX).status_code == 204
+    assert Answer.objects.get(pk=room.answer.pk).status == Answer.Status.DONE
+
+
+def test_a_failed_answer_keeps_what_came_and_offers_retry(room: Room, script: Script) -> None:
+    Answer.objects.filter(pk=room.answer.pk).update(
+        status=Answer.Status.FAILED, error_sentence="The stream was cut."
+    )
+    client = room.client("alice")
+    words = plain(client.get(room.url("detail")))
+    assert "The stream was cut. What had come is kept above." in words
+
+    page = body(client.post(room.url("retry"), headers=HTMX))
+    assert "<answer-stream" in page
+    assert "2 of 2" not in page
+    assert Answer.objects.filter(question=room.answer.question).count() == 2
+
+
+def test_a_finished_answer_is_not_retried(room: Room) -> None:
+    assert room.client("alice").post(room.url("retry"), headers=HTMX).status_code == 422
+    assert room.client("alice").post(room.url("retry")).status_code == 409
+
+
+def test_the_turn_of_an_answer_brings_the_button_back(room: Room) -> None:
+    page = body(room.client("alice").get(room.url("answer"), headers=HTMX))
+
+    assert page.count('<article class="turn"') == 1
+    assert 'id="composer-action"' in page
+    assert 'id="ask-button"' in page
+    assert room.client("alice").get(room.url("answer")).url.endswith(f"?answer={room.answer.pk}")
+
+
+# Citations, coverage, export ---------------------------------------------------------------------
+
+
+def test_a_citation_opens_its_page_with_the_words_boxed(room: Room) -> None:
+    page = body(room.client("alice").get(room.url("cite", 1, 2), headers=HTMX))
+
+    assert page.count('class="quote-box"') == 1
+    assert 'data-page="2"' in page
+    assert "Either party may terminate with 120 days written notice." in page
+    assert "word for word" in page
+
+
+def test_an_altered_quote_shows_both_words(room: Room) -> None:
+    add_evidence(
+        room.answer,
+        "terminate with 90 days written notice",
+        2,
+        Verdict.ALTERED,
+        differences=[{"kind": "number", "quoted": "90", "printed": "120"}],
+    )
+    words = plain(room.client("alice").get(room.url("cite", 1, 2), headers=HTMX))
+    assert "answer: 90 · page: 120" in words
+
+
+@pytest.mark.parametrize("place", [(1, 99), (9, 1), (1, 0)])
+def test_a_page_that_was_not_sent_is_no_citation(room: Room, place: tuple[int, int]) -> None:
+    assert room.client("alice").get(room.url("cite", *place), headers=HTMX).status_code == 404
+
+
+def test_a_removed_source_is_said_and_its_quotes_stay(room: Room) -> None:
+    delete_document(room.people["alice"], Document.objects.get())
+    response = room.client("alice").get(room.url("cite", 1, 2), headers=HTMX)
+
+    assert response.status_code == 200
+    assert "source removed" in body(response)
+    assert "Either party may terminate with 120 days written notice." in body(response)
+
+
+def test_the_coverage_sheet_accounts_for_every_page(room: Room) -> None:
+    Answer.objects.filter(pk=room.answer.pk).update(
+        not_sent=[
+            {"ordinal": 1, "name": "lease.pdf", "first": 4, "last": 5, "reason": "no text"},
+            {"ordinal": 2, "name": "scan.pdf", "first": None, "last": None, "reason": "still being read"},
+        ]
+    )
+    response = room.client("alice").get(room.url("coverage"), headers=HTMX)
+
+    words = plain(response)
+    assert "3 of 5 selected pages were sent and counted, 1 are cited" in words
+    assert "3 sent, 1 cited, 2 not sent" in words
+    assert "still being read" in words
+    assert "1204 1210 1024 96" in words
+    kinds = re.findall(r'<rect class="cell ([a-z-]+)" x="(\d+)" y="0" width="(\d+)"', body(response))
+    assert kinds == [
+        ("sent", "0", "12"),
+        ("cited", "12", "12"),
+        ("sent", "24", "12"),
+        ("no-text", "36", "24"),
+    ]
+
+
+def test_the_coverage_can_be_taken_along(room: Room) -> None:
+    response = room.client("alice").get(room.url("coverage-json"))
+    sheet = json.loads(response.content)
+
+    assert response["Content-Disposition"].startswith("attachment")
+    assert (sheet["pages_selected"], sheet["pages_sent"]) == (3, 3)
+    assert sheet["passes"][0]["tokens_counted"] == 1204
+
+
+def test_the_export_numbers_its_sources(room: Room) -> None:
+    Answer.objects.filter(pk=room.answer.pk).update(
+        text="Both may [[1:2]]. Rent is due [[1:3]]. Again [[1:2]]. No page [[7:7]]."
+    )
+    room.answer.refresh_from_db()
+    room.answer.mentions.all().delete()
+    add_mentions(room.answer)
+    response = room.client("alice").get(room.url("export"))
+    text = body(response)
+
+    assert response["Content-Type"].startswith("text/markdown")
+    assert "how-can-the-lease-end.md" in response["Content-Disposition"]
+    assert "Both may [1]. Rent is due [2]. Again [1]. No page [[7:7]]." in text
+    assert "1. lease.pdf, p. 2" in text
+    assert "“Either party may terminate with 120 days written notice.” (word for word)" in text
+    assert "2. lease.pdf, p. 3" in text
