@@ -7,7 +7,9 @@ from uuid import UUID
 
 from django.http import Http404
 
+from apps.accounts.models import User
 from apps.conversations.models import Answer, Conversation, Question
+from apps.library.models import Corpus
 from apps.workspaces.access import as_uuid
 
 
@@ -18,6 +20,17 @@ def question_in(conversation: Conversation, question_id: object) -> Question:
     if not question:
         raise Http404
     return question
+
+
+def begun_with(user: User, corpus: Corpus, key: str | None) -> Conversation | None:
+    """The conversation that a first question sent twice has begun already, by the key of its form."""
+    if not key:
+        return None
+    return (
+        Conversation.objects.select_related("corpus")
+        .filter(owner=user, corpus=corpus, questions__idempotency_key=key, questions__parent_answer=None)
+        .first()
+    )
 
 
 def newest_tip(conversation: Conversation, under: Question | None = None) -> Answer | None:

@@ -15,7 +15,7 @@ from apps.common.http import HtmxRequest, Refused, refusal
 from apps.connections.services import usable_endpoints_for
 from apps.conversations import services
 from apps.conversations.access import answer_for, conversation_for
-from apps.conversations.branches import newest_tip, question_in
+from apps.conversations.branches import begun_with, newest_tip, question_in
 from apps.conversations.composer import composer_for, conversations_of
 from apps.conversations.forms import QuestionForm, ShareForm, TitleForm
 from apps.conversations.models import Answer, Conversation
@@ -198,9 +198,11 @@ def _ask(request: HtmxRequest, corpus: Corpus, conversation: Conversation | None
             parent = answer_for(request.user, asked["parent_answer"], workspace=corpus.workspace)
         services.clean_question(asked["text"])
         if conversation is None:
+            conversation = begun_with(request.user, corpus, asked["idempotency_key"])
+        if conversation is None:
             conversation = started = services.start_conversation(request.user, corpus)
-            # The corpus came through the door; its workspace knows what this person may do.
-            conversation.workspace = corpus.workspace
+        # The corpus came through the door; its workspace knows what this person may do.
+        conversation.workspace = corpus.workspace
         answer = services.ask_question(
             request.user,
             conversation,

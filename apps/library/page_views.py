@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 import uuid
 
-from django.core.files.storage import default_storage
-from django.http import FileResponse, Http404, HttpResponse
+from django.http import FileResponse, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from apps.common.http import HtmxRequest
 from apps.library.access import document_for, page_for
+from apps.library.downloads import original_response, picture_response
 from apps.library.forms import PageForm
 from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.sandbox import ChildDied, ChildFailed
 from apps.library.models import Page
-from apps.library.pictures import ZOOM_DPI, page_picture, page_words
+from apps.library.pictures import ZOOM_DPI, page_words
 from apps.library.viewer import TextLine, ViewerPage, find_page, read_tab, read_zoom, text_lines
 from apps.workspaces.access import workspace_for
 
@@ -55,7 +55,13 @@ def page(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID, numb
             query.pop("page", None)
             return redirect(f"{url}?{query.urlencode()}" if query else url)
         else:
-            found = Page.objects.select_related("revision").get(pk=wanted.pk)
+            found = page_for(
+                request.user,
+                document_id,
+                wanted.number,
+                revision_id=found.revision_id,
+                workspace=workspace,
+            )
     viewer = ViewerPage(
         workspace,
         document,
@@ -93,11 +99,7 @@ def picture(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID, n
     )
     wanted = request.GET.get("dpi", "")
     dpi = int(wanted) if wanted in {str(one) for one in ZOOM_DPI} else ZOOM_DPI[0]
-    try:
-        webp = page_picture(page.revision, page.number, dpi)
-    except (IngestionError, ChildDied, ChildFailed, FileNotFoundError) as error:
-        raise Http404("This page has no picture.") from error
-    response = HttpResponse(webp, content_type="image/webp")
+    response = picture_response(page, dpi)
     if "revision" in request.GET:
         response["Cache-Control"] = "private, max-age=86400, immutable"
     return response
@@ -108,17 +110,4 @@ def original(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID) 
     """The file as it was brought, always as a download: it is never rendered at this address."""
     workspace = workspace_for(request.user, workspace_slug)
     document = document_for(request.user, document_id, workspace=workspace)
-    revision = document.current_revision
-    if revision is None or not revision.storage_name:
-        raise Http404
-    try:
-        stored = default_storage.open(revision.storage_name, "rb")
-    except FileNotFoundError as error:
-        raise Http404 from error
-    return FileResponse(
-        stored,
-        as_attachment=True,
-        filename=document.name,
-        content_type=revision.content_type,
-        headers={"Content-Security-Policy": "sandbox; default-src 'none'"},
-    )
+    return original_response(document)

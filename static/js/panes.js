@@ -20,6 +20,13 @@ document.addEventListener("htmx:afterSwap", (event) => {
   }
 });
 
+// A session that has ended answers with the sign-in page: that belongs into the window, not into a pane.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (!new URL(event.detail.xhr.responseURL, location.href).pathname.startsWith("/accounts/login")) return;
+  event.detail.shouldSwap = false;
+  location.reload();
+});
+
 function scrollToLatest() {
   const turns = document.querySelectorAll("#thread .turn");
   turns[turns.length - 1]?.scrollIntoView({ block: "start" });

@@ -169,7 +169,7 @@ def test_the_coverage_sheet_accounts_for_every_page(room: Room) -> None:
     assert "3 of 5 selected pages were sent and counted, 1 are cited" in words
     assert "3 sent, 1 cited, 2 not sent" in words
     assert "still being read" in words
-    assert "1204 1210 1024 96" in words
+    assert "1,204 1,210 1,024 96" in words
     kinds = re.findall(r'<rect class="cell ([a-z-]+)" x="(\d+)" y="0" width="(\d+)"', body(response))
     assert kinds == [
         ("sent", "0", "12"),

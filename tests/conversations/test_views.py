@@ -150,6 +150,17 @@ def test_the_first_question_starts_a_conversation(room: Room, script: Script) ->
     assert started.title in page
 
 
+def test_a_first_question_sent_twice_is_asked_once(room: Room, script: Script) -> None:
+    data = {"text": "When is the rent due?", "idempotency_key": "one"}
+    client = room.client("bob")
+    first, again = (client.post(room.url("ask-first"), data) for _ in range(2))
+
+    assert first.url == again.url
+    assert Question.objects.filter(asked_by=room.people["bob"]).count() == 1
+    room.client("alice").post(room.url("ask-first"), data)
+    assert Conversation.objects.filter(owner=room.people["alice"]).count() == 3
+
+
 def test_a_form_without_javascript_leads_to_the_answer(room: Room, script: Script) -> None:
     response = room.client("bob").post(room.url("ask-first"), {"text": "When is the rent due?"})
     answer = Answer.objects.get(question__asked_by=room.people["bob"])
