@@ -12,7 +12,6 @@ from apps.api.schemas import AnswerOut, AnswerState, AskedOut, CoverageOut
 from apps.api.shapes import answer_shape, asked_shape
 from apps.conversations.access import answer_for
 from apps.conversations.coverage import coverage
-from apps.conversations.models import Answer
 from apps.conversations.services import retry_answer, stop_answer
 from apps.workspaces.access import Right
 
@@ -39,8 +38,8 @@ def post_answer_stop(request: ApiRequest, answer_id: str) -> Status[dict[str, An
     was_running = answer.is_running
     if was_running:
         stop_answer(request.user, answer)
-    status = Answer.objects.filter(pk=answer.pk).values_list("status", flat=True).get()
-    return Status(202 if was_running else 200, {"id": answer.pk, "status": status})
+        answer.refresh_from_db(fields=["status"])
+    return Status(202 if was_running else 200, {"id": answer.pk, "status": answer.status})
 
 
 @router.post("/answers/{answer_id}/retry", response={202: AskedOut}, summary="Answer anew")
