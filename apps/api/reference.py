@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+Words = list[tuple[str, bool]]
+"""Text in pieces, each with whether it is code."""
+
 
 @dataclass(frozen=True)
 class Field:
     name: str
     type: str
     is_required: bool
-    description: str
+    description: Words
     place: str = ""
-    """path, query or header, for a parameter."""
+    """query or header, for a parameter."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Shape:
 
     name: str
     anchor: str
-    description: str
+    description: Words
     fields: list[Field]
 
 
@@ -40,9 +43,10 @@ class Call:
     path: str
     anchor: str
     summary: str
-    description: list[str]
+    description: list[Words]
     """Paragraphs."""
     parameters: list[Field]
+    """Those of query and headers; the ids of the path explain themselves."""
     body: str
     body_anchor: str
     answers: list[Answer]
@@ -51,7 +55,7 @@ class Call:
 @dataclass(frozen=True)
 class Reference:
     title: str
-    description: str
+    description: Words
     groups: list[tuple[str, list[Call]]]
     shapes: list[Shape]
 
@@ -62,10 +66,12 @@ def reference_of(schema: Mapping[str, Any]) -> Reference:
         for method, operation in operations.items():
             groups.setdefault(operation["tags"][0], []).append(_call(method, path, operation))
     shapes = [
-        Shape(name, _anchor(name), shape.get("description", ""), _fields(shape))
+        Shape(name, _anchor(name), _words(shape.get("description", "")), _fields(shape))
         for name, shape in sorted(schema["components"]["schemas"].items())
     ]
-    return Reference(schema["info"]["title"], schema["info"]["description"], list(groups.items()), shapes)
+    return Reference(
+        schema["info"]["title"], _words(schema["info"]["description"]), list(groups.items()), shapes
+    )
 
 
 def _call(method: str, path: str, operation: Mapping[str, Any]) -> Call:
@@ -79,20 +85,24 @@ def _call(method: str, path: str, operation: Mapping[str, Any]) -> Call:
         path=path,
         anchor=operation["operationId"],
         summary=operation.get("summary", ""),
-        description=[part for part in operation.get("description", "").split("\n\n") if part],
+        description=[_words(part) for part in operation.get("description", "").split("\n\n") if part],
         parameters=[
             Field(
                 parameter["name"],
                 _type(parameter["schema"])[0],
                 parameter.get("required", False),
-                parameter.get("description") or parameter["schema"].get("description", ""),
+                _words(parameter.get("description", "")),
                 parameter["in"],
             )
             for parameter in operation.get("parameters", [])
+            if parameter["in"] != "path"
         ],
         body=body_type,
         body_anchor=body_anchor,
-        answers=[_answer(str(status), answer) for status, answer in operation["responses"].items()],
+        answers=[
+            _answer("any error" if status == "default" else str(status), answer)
+            for status, answer in operation["responses"].items()
+        ],
     )
 
 
@@ -105,10 +115,15 @@ def _answer(status: str, answer: Mapping[str, Any]) -> Answer:
     return Answer(status, "nothing", "")
 
 
+def _words(text: str) -> Words:
+    """Text with `code` between grave accents, taken apart."""
+    return [(piece, bool(place % 2)) for place, piece in enumerate(text.split("`")) if piece]
+
+
 def _fields(shape: Mapping[str, Any]) -> list[Field]:
     required = shape.get("required", [])
     return [
-        Field(name, _type(field)[0], name in required, field.get("description", ""))
+        Field(name, _type(field)[0], name in required, _words(field.get("description", "")))
         for name, field in shape.get("properties", {}).items()
     ]
 
