@@ -142,6 +142,8 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "apps.common.middleware.SecurityHeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Pads at random, so that a page's length tells nothing of the tokens in it.
+    "django.middleware.gzip.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "apps.common.middleware.RefuseCrossSiteMiddleware",
@@ -243,7 +245,7 @@ STORAGES = {
         if not env_text("DOCANALYST_STORAGE")
         else {},
     },
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "docanalyst.static_files.HashedStaticFiles"},
 }
 # There is no public media address: pictures and originals go through views behind the door.
 MEDIA_ROOT = DATA_DIR / "files"
