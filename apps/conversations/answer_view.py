@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from apps.conversations.models import Answer, Evidence, ReadingPass, Verdict
-from apps.conversations.outcome import page_verdicts, range_verdict
+from apps.conversations.outcome import QUOTES_FAMILY, page_verdicts, range_verdict
 from apps.conversations.rendering import Chip, render_blocks
 from apps.conversations.verification import Verdict as VerdictWord
 from apps.library.models import Page
@@ -79,7 +79,8 @@ class AnswerChips:
         verdict = Verdict(self.verdict(ordinal, first, last))
         return Chip(
             href=reverse("conversations:cite", args=[self._slug, self._answer.pk, ordinal, first]),
-            label=f"{name} {pages}",
+            # Where only one document was sent, its name on every chip says nothing.
+            label=f"{name} {pages}" if len(self._names) > 1 else pages,
             verdict=cast(VerdictWord, verdict.value),
             title=": ".join(
                 [verdict.label, *([" · ".join(f"“{quote}”" for quote in quotes[:3])] if quotes else [])]
@@ -88,12 +89,13 @@ class AnswerChips:
 
 
 def short_name(name: str) -> str:
-    """A document's name as a chip has room for it: without extension, shortened in the middle."""
+    """A document's name as a chip has room for it: without extension, cut at a word where there is one."""
     stem = PurePath(name).stem or name
     if len(stem) <= LONGEST_SHORT_NAME:
         return stem
-    half = (LONGEST_SHORT_NAME - 1) // 2
-    return f"{stem[:half].rstrip()}…{stem[-half:].lstrip()}"
+    cut = stem[:LONGEST_SHORT_NAME]
+    word = cut.rpartition(" ")[0]
+    return f"{word if len(word) > LONGEST_SHORT_NAME // 2 else cut.rstrip()}…"
 
 
 def answer_chips(answer: Answer) -> AnswerChips:
@@ -154,7 +156,7 @@ class AnswerView:
     @property
     def is_demo(self) -> bool:
         """Answered by the built-in quote finder, which is not a language model."""
-        return bool(self.answer.plan.get("model") == "quotes")
+        return bool(self.answer.plan.get("model") == QUOTES_FAMILY)
 
 
 def answer_view(answer: Answer) -> AnswerView:

@@ -23,6 +23,8 @@ from apps.usage.ledger import Attempt, append_entry, total_amount
 from apps.usage.models import LedgerEntry
 from apps.usage.prices import price_of
 
+QUOTES_FAMILY = "quotes"
+"""The built-in quote finder: no host that could report, no price."""
 DROPPED_TEXT_BELOW = 0.97
 """A host that counted less than this share of our count has dropped text (PROVIDERS 6)."""
 
@@ -168,7 +170,8 @@ def _notices(
     not_read = [item for item in answer.not_sent if item["reason"] != BLANK]
     if not_read:
         notices.append(("pages_not_read", _not_read_sentence(not_read)))
-    if is_estimated:
+    is_built_in = answer.plan.get("model") == QUOTES_FAMILY
+    if is_estimated and not is_built_in:
         notices.append(("estimated_usage", "The host reported no usage; tokens and cost are our own count."))
     return [{"code": code, "sentence": sentence} for code, sentence in notices]
 
