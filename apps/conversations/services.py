@@ -97,12 +97,18 @@ def price_today(endpoint_id: str, on: date | None = None) -> Any:
 
 
 def path_to(answer: Answer | None) -> list[Answer]:
-    """The answers from the conversation's beginning to this one. One query for each step."""
-    path: list[Answer] = []
-    while answer is not None:
-        path.append(answer)
-        answer = answer.question.parent_answer
-    return path[::-1]
+    """The answers from the conversation's beginning to this one, with their questions. Two queries at any length."""
+    if answer is None:
+        return []
+    same_conversation = Answer.objects.filter(question__conversation=answer.question.conversation_id)
+    parents = dict(same_conversation.values_list("pk", "question__parent_answer").order_by())
+    ids: list[uuid.UUID] = []
+    step: uuid.UUID | None = answer.pk
+    while step is not None:
+        ids.append(step)
+        step = parents.get(step)
+    found = same_conversation.select_related("question").only("text", "question__text").in_bulk(ids)
+    return [found[one] for one in reversed(ids)]
 
 
 def conversation_history(parent_answer: Answer | None, manifest: list[dict[str, Any]]) -> History:
