@@ -13,6 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "docanalyst.settings")
 django_application: Any = get_asgi_application()
 
 from django.conf import settings  # noqa: E402  (needs the application registry)
+from django.db import connections  # noqa: E402
 
 from apps.conversations.events import AnswerEvents  # noqa: E402
 
@@ -23,6 +24,11 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 EVENTS_PATH = re.compile(r"/api/v1/answers/([0-9A-Za-z-]{1,64})/events")
 MAX_BODY_BYTES = 5 * settings.MAX_UPLOAD_BYTES + 1024 * 1024
 """Of a whole request; a single file has its own limit. Django spools a body before it looks at it."""
+
+# Here each request has a thread of its own: no later request would find a connection kept for it, and the
+# connection would stay open until Python's next large collection.
+for _database in connections.settings.values():
+    _database["CONN_MAX_AGE"] = 0
 
 answer_events = AnswerEvents()
 
