@@ -1,8 +1,10 @@
-"""Pictures of pages and the places of their words: read in a limited child, pictures kept in the storage."""
+"""Pictures of pages and the places of their words: read in a limited child, then kept in the storage."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -10,7 +12,7 @@ from django.core.files.storage import default_storage
 from apps.library.ingestion import pictures
 from apps.library.ingestion.pictures import DEFAULT_DPI, PageWords
 from apps.library.models import Revision
-from apps.library.storage import open_original, picture_name
+from apps.library.storage import open_original, picture_name, words_name
 
 ZOOM_DPI = (DEFAULT_DPI, 2 * DEFAULT_DPI)
 """The two sizes that are made: for reading, and for zooming in. A closed set bounds what is kept."""
@@ -29,13 +31,36 @@ def page_picture(revision: Revision, number: int, dpi: int = DEFAULT_DPI) -> byt
         pass
     with open_original(revision) as file:
         picture = pictures.render_page(file.fileno(), number, dpi=dpi)
-    # Two viewers at once may both get here; the storage gives the second copy another name, so look again.
-    if not default_storage.exists(name):
-        default_storage.save(name, ContentFile(picture))
+    _keep(name, picture)
     return picture
 
 
 def page_words(revision: Revision, numbers: Sequence[int]) -> dict[int, PageWords]:
-    """Words of pages (1-based) with places as fractions 0–1 of the picture."""
-    with open_original(revision) as file:
-        return pictures.page_words(file.fileno(), numbers)
+    """Words of pages (1-based) with places as fractions 0–1 of the picture, read from the file at first use.
+
+    Raises as ingestion.pictures.page_words, FileNotFoundError when the original is gone.
+    """
+    found = {number: words for number in numbers if (words := _kept_words(revision, number)) is not None}
+    missing = [number for number in numbers if number not in found]
+    if missing:
+        with open_original(revision) as file:
+            read = pictures.page_words(file.fileno(), missing)
+        for number, words in read.items():
+            _keep(words_name(revision, number), json.dumps(asdict(words), ensure_ascii=False).encode())
+        found |= read
+    return found
+
+
+def _kept_words(revision: Revision, number: int) -> PageWords | None:
+    try:
+        with default_storage.open(words_name(revision, number)) as kept:
+            return PageWords.from_json(json.load(kept))
+    except (FileNotFoundError, ValueError):
+        # A file cut short by a full disk is read anew.
+        return None
+
+
+def _keep(name: str, content: bytes) -> None:
+    # Two viewers at once may both get here; the storage gives the second copy another name, so look again.
+    if not default_storage.exists(name):
+        default_storage.save(name, ContentFile(content))

@@ -17,6 +17,9 @@ from django.utils import timezone
 
 from apps.library.models import Revision
 
+WORDS_VERSION = 1
+"""Raised when words of a page come out differently, so that kept ones are read anew."""
+
 
 def original_name(workspace_id: uuid.UUID, revision_id: uuid.UUID) -> str:
     return f"{workspace_id}/{revision_id}/original"
@@ -24,6 +27,11 @@ def original_name(workspace_id: uuid.UUID, revision_id: uuid.UUID) -> str:
 
 def picture_name(revision: Revision, number: int, dpi: int) -> str:
     return f"{revision.workspace_id}/{revision.pk}/pages/{number}-{dpi}.webp"
+
+
+def words_name(revision: Revision, number: int) -> str:
+    """Beside the pictures, so that words go when they go."""
+    return f"{revision.workspace_id}/{revision.pk}/pages/{number}-words-{WORDS_VERSION}.json"
 
 
 @contextmanager
