@@ -61,7 +61,7 @@ async def ask(url: str, token: str, conversation: str, text: str) -> tuple[float
     Two connections, opened before the clock starts, as a browser with the page open has them.
     """
     path = f"/api/v1/conversations/{conversation}/questions"
-    post = request_bytes("POST", url, path, token, json.dumps({"text": text}).encode())
+    post = request_bytes("POST", url, path, token, json.dumps({"text": text, "parent_answer": None}).encode())
     asking, following = await open_wire(url), await open_wire(url)
     try:
         started_at = time.perf_counter()
