@@ -11,6 +11,7 @@ from enum import IntEnum
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
+from django.core.validators import slug_re
 from django.db.models import Q
 from django.http import Http404
 
@@ -84,6 +85,9 @@ def check_right(actor: Actor, workspace_id: uuid.UUID, right: Right) -> Right:
 def workspace_for(actor: Actor, slug_or_id: object, right: Right = Right.VIEW) -> Workspace:
     """The workspace with `held_right` set; Http404 or PermissionDenied."""
     identity = as_uuid(slug_or_id)
+    if identity is None and not slug_re.match(str(slug_or_id)):
+        # Not asked of the database at all: PostgreSQL refuses text with NUL characters.
+        raise Http404
     matches = Q(pk=identity) if identity else Q(slug=str(slug_or_id)[:60])
     workspace = Workspace.objects.filter(matches).first()
     if workspace is None:

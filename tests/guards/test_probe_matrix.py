@@ -74,7 +74,8 @@ def test_every_method_at_ones_own_address(world: World, pattern: str) -> None:
     wrong = {}
     for method in METHODS:
         call = route.calls.get(method)
-        for actor in sorted(ACTORS):
+        # Which methods there are is decided before anybody's rights: four kinds of caller show it.
+        for actor in sorted(ACTORS) if call else (ANONYMOUS, OUTSIDER, OWNER, PROGRAM):
             response = world.knock(actor, method, path, call.make_body() if call else None)
             told = outcome(response, call)
             if told != expected(pattern, route, method, actor):
@@ -104,8 +105,14 @@ def test_ids_of_others_of_nobody_and_none_at_all(world: World, pattern: str) -> 
         addresses["foreign within one's own"] = address(
             pattern, route, world.own, **{last: address_id(route, world.foreign, last)}
         )
+    if pattern.startswith("api/"):
+        # Elsewhere Django's converters let nothing but ids through.
+        addresses["malformed with NUL"] = address(pattern, route, world.own, **{last: "%00"})
     wrong = {}
     for method, call in route.calls.items():
+        if method == "HEAD":
+            # The same view as for GET, which the test above tried with both.
+            continue
         hidden = plain(world.knock(OUTSIDER, method, own, call.make_body()))
         for kind, path in addresses.items():
             for actor in sorted(ACTORS):
@@ -130,7 +137,7 @@ def tellable(pattern: str, route: Route, method: str, actor: str, kind: str) -> 
     own = expected(pattern, route, method, actor)
     if own in {"login", "401"}:
         # What is no address at all is none for anybody.
-        return {own, "404"} if kind == "malformed" else {own}
+        return {own, "404"} if kind.startswith("malformed") else {own}
     # Who lacks the right in their own workspace may hear so before the id is looked at.
     return {"404", "403"} if own == "403" and kind != "foreign" else {"404"}
 
