@@ -63,7 +63,9 @@ class Gallery:
         page.wait_for_url("**/corpora/**")
         self.demo_places["demo-corpus"] = page.url
         self.demo_cookies = page.context.storage_state()
-        page.wait_for_function("document.querySelectorAll('.document.ready').length === 2", timeout=60_000)
+        page.wait_for_function(
+            "() => document.querySelectorAll('.document.ready').length === 2", timeout=60_000
+        )
         page.click("#ask-button")
         page.wait_for_selector(".answer.done", timeout=60_000)
         self.demo_places["demo-answer"] = page.url

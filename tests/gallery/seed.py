@@ -27,7 +27,8 @@ from apps.library.models import Corpus, Document  # noqa: E402
 from apps.workspaces.access import Right  # noqa: E402
 from apps.workspaces.invitations import invite  # noqa: E402
 from apps.workspaces.models import Role, Workspace  # noqa: E402
-from tests.factories import add_member, make_corpus, make_user, make_workspace  # noqa: E402
+from apps.workspaces.services import create_workspace  # noqa: E402
+from tests.factories import add_member, make_corpus, make_user  # noqa: E402
 from tests.gallery import seed_answers, seed_documents, seed_money  # noqa: E402
 from tests.gallery.words import LONG_NAME  # noqa: E402
 
@@ -51,7 +52,7 @@ def make_people() -> dict[str, User]:
 
 def make_house(people: dict[str, User]) -> Workspace:
     """The workspace that most screens show, with everybody in it but nora."""
-    workspace = make_workspace("Tenancy", owner=people["alice"])
+    workspace = create_workspace(people["alice"], "Tenancy")
     add_member(workspace, people["bob"], Role.MEMBER)
     add_member(workspace, people["vera"], Role.VIEWER)
     add_member(workspace, people["long"], Role.ADMIN)
@@ -65,11 +66,11 @@ def at(name: str, workspace: Workspace, *ids: object) -> str:
 
 def workspace_places(workspace: Workspace, people: dict[str, User]) -> Places:
     alice = people["alice"]
-    empty = make_workspace("Fresh start", owner=alice)
+    empty = create_workspace(alice, "Fresh start")
     add_member(empty, people["vera"], Role.VIEWER)
-    make_workspace(LONG_NAME, owner=alice)
-    make_workspace("مكتب المحاماة", owner=alice)
-    Workspace.objects.filter(pk=make_workspace("Closed hosts", owner=alice).pk).update(allowed_endpoints=[])
+    create_workspace(alice, LONG_NAME)
+    create_workspace(alice, "مكتب المحاماة")
+    Workspace.objects.filter(pk=create_workspace(alice, "Closed hosts").pk).update(allowed_endpoints=[])
     _, token = invite(alice, workspace, "new@example.org", Role.MEMBER)
     invite(alice, workspace, f"{'b' * 50}@{'subdomain.' * 6}example.org", Role.VIEWER)
     ApiToken.issue(alice, "Import from the archive")
@@ -113,7 +114,7 @@ def seed() -> dict[str, Places]:
     places["corpus-no-endpoint"] = at(
         "library:corpus", closed, seed_documents.make_small(closed, people["alice"]).pk
     )
-    poor = make_workspace("Short of money", owner=people["alice"])
+    poor = create_workspace(people["alice"], "Short of money")
     seed_money.set_budget(poor, "0.01")
     places["corpus-over-budget"] = at(
         "library:corpus", poor, seed_documents.make_heavy(poor, people["alice"], "Heavy", 90_000).pk
