@@ -28,6 +28,7 @@ urlpatterns = [
     path("", include("apps.api.urls")),
 ]
 
+handler400 = "apps.common.views.bad_request"
 handler403 = "apps.common.views.permission_denied"
 handler404 = "apps.common.views.page_not_found"
 handler429 = "apps.common.views.too_many_requests"

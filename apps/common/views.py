@@ -54,6 +54,14 @@ def outward_host(target: str) -> str | None:
         return None
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Requests that Django itself cannot take: another host, too many fields. No page is drawn from them."""
+    sentence = "This request could not be read, or is for another host."
+    if request.path.startswith("/api/"):
+        return JsonResponse({"error": {"code": "malformed", "message": sentence}}, status=400)
+    return HttpResponse(sentence, status=400, content_type="text/plain; charset=utf-8")
+
+
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _said(request, 403, "403.html", "Your role here does not allow this.", "forbidden")
 

@@ -135,3 +135,13 @@ def test_an_unexpected_error_gives_a_reference_and_no_trace(alice: Caller) -> No
     assert (failed.status_code, error_code(failed)) == (500, "internal")
     assert "Reference" in failed.json()["error"]["message"]
     assert b"secret detail" not in failed.content
+    for name in ("Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Cache-Control"):
+        assert name in failed.headers
+
+
+def test_another_host_is_refused_in_json(alice: Caller) -> None:
+    refused = alice.call("get", "/workspaces", headers={"Host": "evil.example"})
+    assert (refused.status_code, error_code(refused)) == (400, "malformed")
+    assert b"evil.example" not in refused.content
+    page = alice.client.get("/", headers={"Host": "evil.example"})
+    assert (page.status_code, page.headers["Content-Type"]) == (400, "text/plain; charset=utf-8")
