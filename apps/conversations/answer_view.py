@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from apps.conversations.models import Answer, Evidence, ReadingPass, Verdict
-from apps.conversations.outcome import QUOTES_FAMILY, page_verdicts, range_verdict
+from apps.conversations.outcome import QUOTES_FAMILY, mentions_of, page_verdicts, range_verdict
 from apps.conversations.rendering import Chip, render_blocks
 from apps.conversations.verification import Verdict as VerdictWord
 from apps.library.models import Page
@@ -102,7 +102,9 @@ def answer_chips(answer: Answer) -> AnswerChips:
     """Chips of a stored answer with all its evidence and labels. Three queries without prefetching."""
     chips = AnswerChips(answer, answer.question.conversation.workspace.slug)
     chips.add_evidence(*answer.evidence.all())
-    places = {(row.ordinal, number) for row in answer.mentions.all() for number in (row.first, row.last)}
+    # A running answer has no rows of mentions yet.
+    mentions = mentions_of(answer, answer.text) if answer.is_running else answer.mentions.all()
+    places = {(row.ordinal, number) for row in mentions for number in (row.first, row.last)}
     if places:
         chips.prepare_all(places)
     return chips

@@ -12,26 +12,23 @@ import json
 import logging
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
 
-import redis.exceptions
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import close_old_connections
 from django.http import Http404
 
 from apps.accounts.authentication import user_of_cookies, user_of_token
-from apps.common.redis import async_redis
-from apps.common.sse import EVENT_STREAM, KEEPALIVE, RETRY, event_bytes, to_json
+from apps.common.redis import async_redis, cancel_until_done
+from apps.common.sse import EVENT_STREAM, RETRY
 from apps.conversations.access import answer_for
+from apps.conversations.following import Following, Watched
 from apps.conversations.hub import Hub, Lagging
-from apps.conversations.models import Answer
-from apps.conversations.snapshots import fold_events, snapshot_of_row
-from apps.conversations.stream import EVENT_VERSION, Snapshot, StreamEvent, id_key
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +44,7 @@ SECURITY_HEADERS = [
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"x-frame-options", b"DENY"),
 ]
+KEPT_HEADERS = {b"authorization", b"cookie", b"last-event-id"}
 STREAM_HEADERS = [
     (b"content-type", EVENT_STREAM.encode()),
     (b"cache-control", b"no-store"),
@@ -79,7 +77,9 @@ class AnswerEvents:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, answer_id: str) -> None:
         headers = {
-            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
+            name.decode("latin-1").lower(): value.decode("latin-1")
+            for name, value in scope["headers"]
+            if name.lower() in KEPT_HEADERS
         }
         try:
             if scope["method"] != "GET":
@@ -114,7 +114,7 @@ class AnswerEvents:
     async def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._threads, _closing, function, *args)
 
-    async def _stream(self, receive: Receive, send: Send, answer: Answer, headers: dict[str, str]) -> None:
+    async def _stream(self, receive: Receive, send: Send, answer: Watched, headers: dict[str, str]) -> None:
         await send(
             {"type": "http.response.start", "status": 200, "headers": STREAM_HEADERS + SECURITY_HEADERS}
         )
@@ -123,106 +123,23 @@ class AnswerEvents:
         try:
             await asyncio.wait({gone, sending}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (gone, sending):
-                task.cancel()
-            results = await asyncio.gather(gone, sending, return_exceptions=True)
+            await cancel_until_done(gone, sending)
+        results = await asyncio.gather(gone, sending, return_exceptions=True)
         for result in results:
             if isinstance(result, Exception) and not isinstance(result, (Lagging, OSError)):
                 log.error("event stream of %s failed", answer.pk, exc_info=result)
         with suppress(OSError):
             await send({"type": "http.response.body", "body": b""})
 
-    async def _send_events(self, send: Send, answer: Answer, headers: dict[str, str]) -> None:
-        async def write(data: bytes) -> None:
-            await send({"type": "http.response.body", "body": data, "more_body": True})
+    async def _send_events(self, send: Send, answer: Watched, headers: dict[str, str]) -> None:
+        async def may_still_read() -> bool:
+            return bool(await self._in_thread(_may_still_read, headers, answer.pk))
 
-        await write(RETRY)
-        async for data in self._events(answer, headers):
-            await write(data)
-
-    async def _events(self, answer: Answer, headers: dict[str, str]) -> AsyncIterator[bytes]:
-        """What goes to one viewer: the past (replayed or as a snapshot), then the present, then the end."""
-        last_id = headers.get("last-event-id", "")
-        try:
-            mailbox = await self.hub.subscribe(answer.pk)
-        except (redis.exceptions.RedisError, OSError):
-            # Without Redis the row still tells everything that was kept.
-            async for data in self._from_row(answer):
-                yield data
-            return
-        try:
-            backlog = await self.hub.backlog(answer.pk, "0-0")
-            sent_id, past, has_ended = await self._past(answer, backlog, last_id)
-            for data in past:
-                yield data
-            while not has_ended:
-                event = await mailbox.get(settings.STREAM_KEEPALIVE_SECONDS)
-                if event is None:
-                    if not await self._in_thread(_may_still_read, headers, answer.pk):
-                        return
-                    ended = await self._in_thread(_ended_row, answer.pk)
-                    if ended is not None:
-                        # The worker died with its stream, or Redis lost it: the reaper has settled the row.
-                        async for data in self._from_row(ended):
-                            yield data
-                        return
-                    yield KEEPALIVE
-                elif id_key(event.id) > id_key(sent_id):
-                    sent_id = event.id
-                    has_ended = event.name == "end"
-                    yield event_bytes(event.name, event.data, event.id)
-        finally:
-            self.hub.unsubscribe(answer.pk, mailbox)
-
-    async def _past(
-        self, answer: Answer, backlog: list[StreamEvent], last_id: str
-    ) -> tuple[str, list[bytes], bool]:
-        """(last id sent, bytes, whether the end is among them)."""
-        position = _position(backlog, last_id)
-        if position is not None:
-            rest = backlog[position + 1 :]
-            return (
-                backlog[-1].id,
-                [event_bytes(event.name, event.data, event.id) for event in rest],
-                bool(backlog) and backlog[-1].name == "end",
-            )
-        if not answer.is_running or not backlog:
-            row = await self._in_thread(_row, answer.pk)
-            snapshot = await self._in_thread(snapshot_of_row, row)
-            if backlog:
-                snapshot.last_id = backlog[-1].id
-            return snapshot.last_id, _snapshot_bytes(snapshot, row), not row.is_running
-        snapshot, end = fold_events(backlog)
-        return snapshot.last_id, _snapshot_bytes(snapshot, None, end), end is not None
-
-    async def _from_row(self, answer: Answer) -> AsyncIterator[bytes]:
-        row = await self._in_thread(_row, answer.pk)
-        for data in _snapshot_bytes(await self._in_thread(snapshot_of_row, row), row):
-            yield data
-
-
-def _position(backlog: list[StreamEvent], last_id: str) -> int | None:
-    """Where a reader stopped, or None when it must begin with a snapshot."""
-    if not last_id:
-        return None
-    return next((index for index, event in enumerate(backlog) if event.id == last_id), None)
-
-
-def _snapshot_bytes(snapshot: Snapshot, row: Answer | None, end: StreamEvent | None = None) -> list[bytes]:
-    pieces = [event_bytes("snapshot", snapshot.to_json(), snapshot.last_id)]
-    if snapshot.status:
-        pieces.append(event_bytes("status", snapshot.status, snapshot.last_id))
-    if end is not None:
-        pieces.append(event_bytes("end", end.data, end.id))
-    elif row is not None and not row.is_running:
-        data = {
-            "v": EVENT_VERSION,
-            "status": row.status,
-            "code": row.error_code,
-            "sentence": row.error_sentence,
-        }
-        pieces.append(event_bytes("end", to_json(data), snapshot.last_id))
-    return pieces
+        await send({"type": "http.response.body", "body": RETRY, "more_body": True})
+        following = Following(self.hub, self._in_thread, answer, may_still_read)
+        async with aclosing(following.events(headers.get("last-event-id", ""))) as pieces:
+            async for data in pieces:
+                await send({"type": "http.response.body", "body": data, "more_body": True})
 
 
 def _closing(function: Callable[..., Any], *args: Any) -> Any:
@@ -233,17 +150,18 @@ def _closing(function: Callable[..., Any], *args: Any) -> Any:
         close_old_connections()
 
 
-def _open(headers: dict[str, str], answer_id: str) -> tuple[uuid.UUID, Answer]:
+def _open(headers: dict[str, str], answer_id: str) -> tuple[uuid.UUID, Watched]:
     authorization = headers.get("authorization", "")
     user = user_of_token(authorization) if authorization else user_of_cookies(headers.get("cookie", ""))
     if user is None:
         raise NOT_SIGNED_IN
     try:
-        return user.pk, answer_for(user, answer_id)
+        answer = answer_for(user, answer_id)
     except Http404:
         raise NOT_FOUND from None
     except PermissionDenied:
         raise FORBIDDEN from None
+    return user.pk, Watched(answer.pk, answer.is_running)
 
 
 def _may_still_read(headers: dict[str, str], answer_id: uuid.UUID) -> bool:
@@ -252,14 +170,6 @@ def _may_still_read(headers: dict[str, str], answer_id: uuid.UUID) -> bool:
     except Refusal:
         return False
     return True
-
-
-def _row(answer_id: uuid.UUID) -> Answer:
-    return Answer.objects.select_related("question").get(pk=answer_id)
-
-
-def _ended_row(answer_id: uuid.UUID) -> Answer | None:
-    return Answer.objects.filter(pk=answer_id).exclude(status__in=Answer.RUNNING).first()
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import redis.exceptions
 
+from apps.common.redis import cancel_until_done
 from apps.conversations.stream import StreamEvent, parse_entry, stream_key
 
 log = logging.getLogger(__name__)
@@ -29,36 +30,44 @@ class Lagging(Exception):
     """The viewer's mailbox is full, or Redis went away: close, the browser resumes by its last id."""
 
 
-@dataclass(eq=False)
 class Mailbox:
-    """The events of one answer for one viewer, from its subscription on, each once and in order."""
+    """The events of one answer for one viewer, from its subscription on, each once and in order.
 
-    queue: asyncio.Queue[StreamEvent | None] = field(
-        default_factory=lambda: asyncio.Queue(maxsize=MAILBOX_EVENTS)
-    )
-    is_cut: bool = False
+    A list and a signal instead of a queue: there may be a thousand of these, each woken several times a second.
+    """
+
+    __slots__ = ("_events", "_news", "is_cut")
+
+    def __init__(self) -> None:
+        self._events: list[StreamEvent] = []
+        self._news = asyncio.Event()
+        self.is_cut = False
 
     def put(self, event: StreamEvent) -> None:
-        try:
-            self.queue.put_nowait(event)
-        except asyncio.QueueFull:
+        if len(self._events) >= MAILBOX_EVENTS:
             self.cut()
+        elif not self.is_cut:
+            self._events.append(event)
+            self._news.set()
 
     def cut(self) -> None:
         self.is_cut = True
-        while not self.queue.empty():
-            self.queue.get_nowait()
-        self.queue.put_nowait(None)
+        self._events.clear()
+        self._news.set()
 
-    async def get(self, timeout_seconds: float) -> StreamEvent | None:
-        """The next event, or None when nothing came in time. Raises Lagging once the mailbox was cut."""
-        try:
-            event = await asyncio.wait_for(self.queue.get(), timeout_seconds)
-        except TimeoutError:
-            return None
-        if event is None or self.is_cut:
+    async def get(self, timeout_seconds: float) -> list[StreamEvent]:
+        """Everything that waits, or nothing when nothing came in time. Raises Lagging once the mailbox was cut."""
+        if not self._events and not self.is_cut:
+            self._news.clear()
+            try:
+                async with asyncio.timeout(timeout_seconds):
+                    await self._news.wait()
+            except TimeoutError:
+                return []
+        if self.is_cut:
             raise Lagging
-        return event
+        events, self._events = self._events, []
+        return events
 
 
 @dataclass(eq=False)
@@ -107,8 +116,7 @@ class Hub:
 
     async def close(self) -> None:
         if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await cancel_until_done(self._task)
         await self.redis.aclose()
 
     async def _wake(self) -> None:

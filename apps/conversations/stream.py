@@ -11,12 +11,13 @@ import logging
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import redis.exceptions
 
 from apps.common.redis import sync_redis
-from apps.common.sse import to_json
+from apps.common.sse import event_bytes, to_json
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ def stream_key(answer_id: uuid.UUID | str) -> str:
     return f"answer:{answer_id}:events"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StreamEvent:
     """One event as it lies in Redis. data: JSON text."""
 
@@ -37,9 +38,14 @@ class StreamEvent:
     name: str
     data: str
 
-    @property
+    @cached_property
     def sort_key(self) -> tuple[int, int]:
         return id_key(self.id)
+
+    @cached_property
+    def wire(self) -> bytes:
+        """What goes to a browser; made once, however many watch."""
+        return event_bytes(self.name, self.data, self.id)
 
 
 def id_key(event_id: str) -> tuple[int, int]:
