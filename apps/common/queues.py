@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -13,4 +12,9 @@ def queue_on_commit(task: Any, *ids: object) -> None:
 
     A broker that is down is logged and passed over, so that the request succeeds; the reaper sends it again.
     """
-    transaction.on_commit(partial(task.delay, *map(str, ids)), robust=True)
+
+    def publish() -> None:
+        # A function with a name: Django logs the name of what failed, and a partial has none.
+        task.delay(*map(str, ids))
+
+    transaction.on_commit(publish, robust=True)
