@@ -8,6 +8,7 @@ is killed, the guardian does it (guardian.py).
 import asyncio
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -32,6 +33,8 @@ LONGEST_PAUSE_SECONDS = 30.0
 SETTLED_AFTER_SECONDS = 30.0
 # Before the first readiness this many deaths in a row mean that it will not get better by itself.
 DEATHS_AT_START = 4
+# Each open stream is a descriptor of the web part: a usual shell gives 1,024 at first and allows more.
+OPEN_FILES = 8_192
 
 T = TypeVar("T")
 
@@ -320,6 +323,14 @@ def status_words(status: int | None) -> str:
     return f"status {status}"
 
 
+def allow_open_files() -> None:
+    """Raise this process's limit of open files, which the parts inherit, as far as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def usable_cores() -> int:
     """How many cores this process may use; a container's share is often smaller than the machine."""
     if hasattr(os, "sched_getaffinity"):
@@ -347,6 +358,7 @@ def main() -> int:
     """Check what can be checked before anything starts, then run until told to stop."""
     # Everything the parts write is the operator's alone.
     os.umask(0o077)
+    allow_open_files()
     try:
         installation = installation_from_environment()
         installation.prepare_folders()
