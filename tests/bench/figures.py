@@ -51,17 +51,7 @@ class Figures:
     def table(self) -> list[str]:
         """The closing lines: one a figure, columns aligned."""
         head = ("what", "measured", "reach", "ratio", "", "load")
-        cells = [
-            (
-                row.what,
-                row.measured,
-                row.reach.strip(),
-                row.ratio,
-                {True: "met", False: "missed", None: ""}[row.met],
-                f"{row.load:.1f}",
-            )
-            for row in self.rows
-        ]
+        cells = [(*row.cells, f"{row.load:.1f}") for row in self.rows]
         widths = [max(len(line[column]) for line in [head, *cells]) for column in range(len(head))]
         lines = [
             "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
