@@ -104,7 +104,7 @@ def composer_for(
         models=model_options(states),
         can_ask=corpus.workspace.can_contribute
         and (conversation is None or conversation.owner_id == user.pk),
-        is_demo=all(state.endpoint.protocol == "quote_finder" for state in states),
+        is_demo=bool(states) and all(state.endpoint.protocol == "quote_finder" for state in states),
         has_documents=CorpusEntry.objects.filter(
             corpus=corpus, removed_at=None, document__deleted_at=None
         ).exists(),

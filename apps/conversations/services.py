@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -23,7 +23,7 @@ from apps.conversations.planning import Choices, EndpointOffer, Plan, plan_answe
 from apps.conversations.prompt import History, Turn, pack_history, question_tokens
 from apps.conversations.selection import Selected, select
 from apps.library.models import Corpus
-from apps.usage.budgets import reserve, settle
+from apps.usage.budgets import check_budget, reserve, settle
 from apps.usage.prices import price_of
 from apps.workspaces.audit import record
 from apps.workspaces.models import Workspace
@@ -51,8 +51,17 @@ def plan_question(
     selection: dict[str, Any] | None = None,
     parent_answer: Answer | None = None,
 ) -> Plan:
-    """What asking this now would take. Writes nothing, calls nobody. Raises Refused for a bad selection."""
-    return prepare(corpus, text, model, reading, selection, parent_answer).plan
+    """What asking this now would take, or why it would be refused. Writes nothing, calls nobody.
+
+    Raises Refused for a bad selection.
+    """
+    plan = prepare(corpus, text, model, reading, selection, parent_answer).plan
+    if plan.fits:
+        try:
+            check_budget(corpus.workspace, plan.cost_high or Decimal(0))
+        except Refused as refused:
+            return replace(plan, fits=False, code=refused.code, reason=refused.sentence)
+    return plan
 
 
 def prepare(

@@ -74,6 +74,16 @@ def month_start(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
+def check_budget(workspace: Workspace, amount: Decimal) -> None:
+    """Raise Refused (409, `over_budget`) when the month does not hold `amount`. Sets nothing aside; three queries.
+
+    Only `reserve` decides: others may spend between a look and a question.
+    """
+    state = budget_state(workspace)
+    if amount > 0 and state.left is not None and amount > state.left:
+        raise _over_budget(state, state.limit or Decimal(0), amount)
+
+
 def reserve(workspace: Workspace, answer_id: uuid.UUID, amount: Decimal) -> Reservation:
     """Set aside `amount` for an answer. Raises Refused (409, `over_budget`) when the month does not hold it.
 
@@ -88,9 +98,7 @@ def reserve(workspace: Workspace, answer_id: uuid.UUID, amount: Decimal) -> Rese
         held = Reservation.objects.filter(answer_id=answer_id).first()
         if held is not None and held.settled_at is None:
             return held
-        state = budget_state(workspace)
-        if amount > 0 and state.left is not None and amount > state.left:
-            raise _over_budget(state, state.limit or Decimal(0), amount)
+        check_budget(workspace, amount)
         if held is None:
             return Reservation.objects.create(workspace=workspace, answer_id=answer_id, amount=amount)
         # What the answer cost before is spent; only what it costs from now on draws on the new reservation.

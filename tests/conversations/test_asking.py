@@ -72,6 +72,15 @@ def test_what_does_not_fit_is_refused_with_numbers_and_leaves_no_row(desk: Desk,
     assert not Reservation.objects.exists()
 
 
+def test_the_plan_says_that_the_budget_does_not_hold_it(desk: Desk, script: Script) -> None:
+    set_monthly_limit(desk.alice, desk.workspace, Decimal("0.05"))
+    plan = services.plan_question(desk.alice, desk.corpus, "How can the lease end?")
+
+    assert (plan.fits, plan.code) == (False, "over_budget")
+    assert "left of this month's" in plan.reason
+    assert budget_state(desk.workspace).reserved == 0
+
+
 def test_a_budget_that_is_too_small_refuses_and_leaves_no_row(desk: Desk, script: Script) -> None:
     set_monthly_limit(desk.alice, desk.workspace, Decimal("0.05"))
 
