@@ -34,6 +34,23 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// While a question is on its way, or once it was refused, a plan for the same words must not take the place of what
+// the server says about it.
+let asked = null;
+
+const wording = (form) => JSON.stringify([form.elements.text?.value, form.elements.model?.value]);
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const { elt, requestConfig } = event.detail;
+  const form = elt.closest?.("form.composer");
+  if (elt === form && form) {
+    asked = wording(form);
+    htmx.trigger(form.querySelector(".composer-bar"), "htmx:abort");
+  } else if (form && elt.matches(".composer-bar") && requestConfig.triggeringEvent?.type === "input") {
+    if (wording(form) === asked) event.preventDefault();
+  }
+});
+
 // A request that is refused says so in words where they are looked for, not only in the console.
 function say(event, sentence) {
   const plan = event.target.closest?.("form.composer")?.querySelector("#plan");
