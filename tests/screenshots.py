@@ -98,9 +98,10 @@ def main() -> int:
     ):
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
         for state in chosen:
-            for width in WIDTHS:
-                found += draw(gallery, browser, state, width)
-            print(f"{time.monotonic() - started_at:5.0f} s  {state.name}", flush=True)
+            wrong = [text for width in WIDTHS for text in draw(gallery, browser, state, width)]
+            sign = "✕" if wrong else " "
+            print(f"{time.monotonic() - started_at:5.0f} s {sign} {state.name}", flush=True)
+            found += wrong
         browser.close()
     index = write_index(chosen)
     print(f"{len(chosen) * len(WIDTHS) * len(THEMES)} pictures: {index}")

@@ -14,7 +14,7 @@ from tests.factories import LEASE_PAGES, pdf_bytes
 pytestmark = [pytest.mark.services, pytest.mark.browser]
 
 QUESTION = "What written notice ends the lease?"
-SLOWLY = {"tokens_per_second": 14}
+SLOWLY = {"tokens_per_second": 4}
 
 DROP = """({ files, event }) => {
     const transfer = new DataTransfer();
@@ -75,6 +75,44 @@ def test_a_reload_and_a_second_tab_in_the_middle_end_with_the_same_html(desk: De
     assert shown[0][0].count('class="cite') > 0
     late.reload()
     assert (late.inner_html(".answer-blocks"), late.inner_html(".evidence-list")) == shown[0]
+
+
+def test_what_a_script_or_a_reader_sized_survives_a_swap_without_an_inline_style(
+    desk: Desk, lease: str
+) -> None:
+    page = desk.page()
+    page.goto(lease)
+    page.wait_for_selector("#plan .plan-line strong")
+    page.evaluate("document.querySelector('#question-text').style.height = '90px'")
+    page.fill("#question-text", QUESTION)
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector(".answer.done", timeout=40_000)
+
+
+def test_a_refusal_stays_until_the_question_changes(desk: Desk, lease: str) -> None:
+    page = desk.page()
+    page.goto(lease)
+    page.wait_for_selector("#plan .plan-line strong")
+    page.route(
+        "**/questions/",
+        lambda route: route.fulfill(
+            status=422,
+            headers={"HX-Retarget": "#plan", "HX-Reswap": "outerHTML"},
+            content_type="text/html",
+            body='<div id="plan" class="plan"><p class="plan-refusal">Ten answers run already.</p></div>',
+        ),
+    )
+    page.fill("#question-text", QUESTION)
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#plan .plan-refusal")
+    page.wait_for_timeout(1_000)
+    assert page.inner_text("#plan") == "Ten answers run already."
+    page.fill("#question-text", QUESTION + " And when?")
+    page.wait_for_selector("#plan .plan-line strong")
+    # The browser itself notes the refused request.
+    desk.said[:] = [
+        text for text in desk.said if "status of 422" not in text and "Response Status" not in text
+    ]
 
 
 def test_stop_stands_where_ask_was_and_keeps_what_came(desk: Desk, lease: str) -> None:
@@ -219,4 +257,4 @@ def test_the_theme_changes_under_a_running_answer(desk: Desk, lease: str) -> Non
     page.wait_for_selector(".answer.done", timeout=40_000)
     page.locator(".site-nav summary").click()
     with page.expect_response("**/profile/theme/"):
-        page.get_by_role("button", name="System").click()
+        page.get_by_role("button", name="Auto").click()

@@ -45,7 +45,7 @@ class Gallery:
         return context
 
     def address(self, installation: str, place: str) -> str:
-        """The path of a place by its name; what begins with a slash is a path already."""
+        """The address of a place by its name; what begins with a slash is one already."""
         if place.startswith("/"):
             return place
         if place == "first-run":
@@ -54,21 +54,21 @@ class Gallery:
 
     def begin_demo(self, browser: Browser) -> None:
         """Come to the second installation as its first person and ask the question that stands ready. Idempotent."""
-        if self.demo_places:
+        if self.demo_cookies:
             return
         page = browser.new_page(base_url=self.demo.url)
         page.goto(self.demo.first_run_url)
         fill_first_run(page)
         page.keyboard.press("Enter")
         page.wait_for_url("**/corpora/**")
-        self.demo_places["demo-corpus"] = page.url
-        self.demo_cookies = page.context.storage_state()
+        corpus = page.url
         page.wait_for_function(
             "() => document.querySelectorAll('.document.ready').length === 2", timeout=60_000
         )
         page.click("#ask-button")
         page.wait_for_selector(".answer.done", timeout=60_000)
-        self.demo_places["demo-answer"] = page.url
+        self.demo_places = {"demo-corpus": corpus, "demo-answer": page.url}
+        self.demo_cookies = page.context.storage_state()
         page.context.close()
 
 

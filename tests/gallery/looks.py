@@ -87,6 +87,9 @@ def watch(page: Page, said: list[str], *, allowed_status: int = 0) -> None:
     """Write down script errors, policy violations, and requests to other hosts."""
 
     def hear(text: str) -> None:
+        # htmx calls it an error when a newer request takes the place of an older one.
+        if text.startswith(("htmx:sendAbort", "htmx:afterRequest")):
+            return
         # The browser itself reports a status; a page that is an error has one.
         if not (allowed_status and f"status of {allowed_status}" in text):
             said.append(f"console: {text[:300]}")
