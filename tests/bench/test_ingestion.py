@@ -12,19 +12,20 @@ from apps.library.ingestion.pipeline import PipelineOptions, RangeRead, default_
 from apps.library.ingestion.pymupdf_lean import pymupdf
 from apps.library.ingestion.sandbox import sandbox
 from tests.bench.figures import Figures, median
-from tests.bench.house import BenchHouse, run_bench_house
+from tests.bench.house import BenchHouse, prose_pages, run_bench_house
 from tests.bench.memory import MIB, Peak
 from tests.bench.papers import another, origin, write_long_pdf
 from tests.bench.rows import last_ready_at, unread_documents
+from tests.factories import pdf_bytes
 from tests.live.client import ApiError
 
 FILES = 4
 PAGES = 2_400
-PIPELINE_PAGES = 1_200
+PIPELINE_PAGES = 600
 ROUNDS = 3
 # Once so much has gone into rounds, no further one begins; the first is always whole.
-PATIENCE_SECONDS = 45.0
-LONGEST_SECONDS = 170.0
+PATIENCE_SECONDS = 30.0
+LONGEST_SECONDS = 150.0
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +92,7 @@ def test_from_upload_to_ready_beside_the_bare_parser(paper: Path, tmp_path: Path
     bare, whole, small_peaks = [], [], []
     with run_bench_house(tmp_path / "house") as house:
         # The first document starts the workers' zygotes and loads the vocabulary.
-        upload_all(house, [another(content, 0)], PAGES // FILES)
+        upload_all(house, [pdf_bytes(prose_pages(64))], 64)
         began = time.perf_counter()
         while len(whole) < ROUNDS and time.perf_counter() - began < PATIENCE_SECONDS:
             bare.append(sum(read_bare(paper) for _ in range(FILES)))
