@@ -31,7 +31,9 @@ def book(workspace: Workspace, day: str, amount: str | None, **fields: object) -
             **fields,
         }
     )
-    QuerySet(LedgerEntry).filter(pk=entry.pk).update(created_at=datetime.fromisoformat(day).replace(tzinfo=UTC))
+    QuerySet(LedgerEntry).filter(pk=entry.pk).update(
+        created_at=datetime.fromisoformat(day).replace(tzinfo=UTC)
+    )
 
 
 @pytest.fixture
