@@ -57,9 +57,11 @@ async def watch(house: BenchHouse, figures: Figures) -> None:
         "viewers": VIEWERS,
         "seconds": SECONDS,
     }
-    found, during_bytes, during, spent = await asyncio.to_thread(
-        run_viewers, settings, web, house.stack.data_dir
-    )
+    seen = await asyncio.to_thread(run_viewers, settings, web, house.stack.data_dir)
+    if seen is None:
+        figures.not_run(f"{VIEWERS:,} viewers", "they could not all connect in time on this busy machine")
+        return
+    found, during_bytes, during, spent = seen
     assert found["lost"] == 0, found
     assert found["events"] > VIEWERS, found
     rate = found["events"] / SECONDS
@@ -99,8 +101,11 @@ async def watch(house: BenchHouse, figures: Figures) -> None:
 
 def run_viewers(
     settings: dict[str, Any], web: psutil.Process, data_dir: Path
-) -> tuple[dict[str, Any], int, dict[str, int], float]:
-    """What the viewers saw; memory, state and processor seconds of the web process while they were there."""
+) -> tuple[dict[str, Any], int, dict[str, int], float] | None:
+    """What the viewers saw; memory, state and processor seconds of the web process while they were there.
+
+    None when they could not all connect in time.
+    """
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.bench.viewers"],
         cwd=ROOT,
@@ -113,7 +118,10 @@ def run_viewers(
     try:
         process.stdin.write(json.dumps(settings) + "\n")
         process.stdin.flush()
-        assert process.stdout.readline() == "ready\n"
+        said = process.stdout.readline()
+        if said == "late\n":
+            return None
+        assert said == "ready\n"
         time.sleep(2)
         spent = sum(web.cpu_times()[:2])
         process.stdin.write("go\n")
