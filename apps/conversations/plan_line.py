@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 from apps.connections.services import EndpointState
 from apps.conversations.plans import Plan, PlanChoice
@@ -79,9 +80,9 @@ def family_name(family: str) -> str:
 
 
 def host_name(state: EndpointState) -> str:
-    """“DeepInfra, US”; without the country where nobody has stated it."""
+    """“DeepInfra, US”; without the country where nobody has stated it, by its address where it has no name."""
     provider = state.endpoint.provider
-    name = PROVIDER_NAMES.get(provider, provider)
+    name = PROVIDER_NAMES.get(provider) or urlsplit(state.endpoint.base_url).hostname or provider
     country = state.country or state.endpoint.country
     return f"{name}, {country}" if country else name
 
