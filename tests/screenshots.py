@@ -19,7 +19,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Error, sync_playwright
 
 from tests.gallery.house import CHROMIUM_ARGUMENTS, Gallery, run_gallery
-from tests.gallery.looks import measure, opened, settle
+from tests.gallery.looks import at_widths, measure, settle
 from tests.gallery.states import STATES, State
 from tests.services import ROOT, find_chromium
 
@@ -30,26 +30,26 @@ TALLEST = 6_000
 """Pixels; the page of the HTTP API is longer, and no taller picture shows more."""
 
 
-def draw(gallery: Gallery, browser: Browser, state: State, width: int) -> list[str]:
-    """Both themes of a state at a width; gives what was wrong, in sentences."""
+def draw(gallery: Gallery, browser: Browser, state: State) -> list[str]:
+    """A state at every width in both themes; gives what was wrong, in sentences."""
+    found: list[str] = []
     try:
-        with opened(gallery, browser, state, width=width, theme=THEMES[0]) as (page, said):
-            found = measure(page)
-            found += said
+        for width, page, said in at_widths(gallery, browser, state, WIDTHS):
+            found += [f"{state.name} at {width}: {text}" for text in [*measure(page), *said]]
+            said.clear()
             for theme in THEMES:
                 page.emulate_media(color_scheme=theme, reduced_motion="reduce")
                 settle(page)
-                path = FOLDER / theme / str(width) / f"{state.name}.png"
                 height = min(TALLEST, page.evaluate("document.documentElement.scrollHeight"))
                 page.screenshot(
-                    path=path,
+                    path=FOLDER / theme / str(width) / f"{state.name}.png",
                     full_page=True,
                     clip={"x": 0, "y": 0, "width": width, "height": height},
                     caret="initial",
                 )
     except Error as error:
-        found = [f"could not be drawn: {error.message.splitlines()[0]}"]
-    return [f"{state.name} at {width}: {text}" for text in dict.fromkeys(found)]
+        found.append(f"{state.name} could not be drawn: {error.message.splitlines()[0]}")
+    return list(dict.fromkeys(found))
 
 
 def write_index(states: tuple[State, ...]) -> Path:
@@ -98,7 +98,7 @@ def main() -> int:
     ):
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
         for state in chosen:
-            wrong = [text for width in WIDTHS for text in draw(gallery, browser, state, width)]
+            wrong = draw(gallery, browser, state)
             sign = "✕" if wrong else " "
             print(f"{time.monotonic() - started_at:5.0f} s {sign} {state.name}", flush=True)
             found += wrong

@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from tests.gallery.house import Gallery, run_gallery
-from tests.gallery.looks import measure, opened, settle
+from tests.gallery.looks import at_widths, measure, settle
 from tests.gallery.states import STATES, State
 
 pytestmark = [pytest.mark.services, pytest.mark.browser]
@@ -38,13 +38,13 @@ def violations(page: Page) -> list[str]:
 def of_state(gallery: Gallery, browser: Browser, state: State) -> list[str]:
     """What is wrong with a state, at each width and in each theme."""
     found = []
-    for width in WIDTHS:
-        with opened(gallery, browser, state, width=width, theme="light") as (page, said):
-            found += [f"{width}: {text}" for text in [*measure(page), *violations(page)]]
-            page.emulate_media(color_scheme="dark", reduced_motion="reduce")
-            settle(page)
-            found += [f"{width}, dark: {text}" for text in violations(page)]
-            found += [f"{width}: {text}" for text in said]
+    for width, page, said in at_widths(gallery, browser, state, WIDTHS):
+        found += [f"{width}: {text}" for text in [*measure(page), *violations(page)]]
+        page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+        settle(page)
+        found += [f"{width}, dark: {text}" for text in violations(page)]
+        found += [f"{width}: {text}" for text in said]
+        said.clear()
     return found
 
 

@@ -255,6 +255,5 @@ def test_the_theme_changes_under_a_running_answer(desk: Desk, lease: str) -> Non
         page.get_by_role("button", name="Dark").click()
     assert page.evaluate(background) != light
     page.wait_for_selector(".answer.done", timeout=40_000)
-    page.locator(".site-nav summary").click()
     with page.expect_response("**/profile/theme/"):
         page.get_by_role("button", name="Auto").click()

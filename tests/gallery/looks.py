@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -74,13 +74,34 @@ def opened(
     page.set_default_timeout(15_000)
     said: list[str] = []
     watch(page, said, allowed_status=state.allowed_status)
-    page.goto(gallery.address(state.installation, state.place), wait_until="load")
-    settle(page)
-    for step in state.steps:
-        step(page)
+    try:
+        page.goto(gallery.address(state.installation, state.place), wait_until="load")
         settle(page)
-    yield page, said
-    context.close()
+        for step in state.steps:
+            step(page)
+            settle(page)
+        yield page, said
+    finally:
+        context.close()
+
+
+def at_widths(
+    gallery: Gallery, browser: Browser, state: State, widths: Sequence[int]
+) -> Iterator[tuple[int, Page, list[str]]]:
+    """A state at each width, narrowest first: (width, page in the light theme, what went wrong so far).
+
+    The window is widened, which is quicker than another visit; what a script has put in its place is looked at
+    anew.
+    """
+    groups = [(width,) for width in widths] if state.is_placed_by_script else [tuple(widths)]
+    for group in groups:
+        with opened(gallery, browser, state, width=group[0], theme="light") as (page, said):
+            for width in group:
+                if width != group[0]:
+                    page.set_viewport_size({"width": width, "height": HEIGHT})
+                    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+                    settle(page)
+                yield width, page, said
 
 
 def watch(page: Page, said: list[str], *, allowed_status: int = 0) -> None:

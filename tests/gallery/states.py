@@ -16,7 +16,7 @@ class State:
     """place: a name of seed.py, or a path. person: "" is nobody. steps: taken once the page has settled.
 
     installation: `fresh` is the demo before anybody came. allowed_status: what the browser itself may report as
-    an error, because the page is one.
+    an error, because the page is one. is_placed_by_script: the picture depends on where a script put something.
     """
 
     name: str
@@ -25,6 +25,7 @@ class State:
     installation: Literal["house", "demo", "fresh"] = "house"
     steps: tuple[Step, ...] = ()
     allowed_status: int = 0
+    is_placed_by_script: bool = False
 
 
 def click(selector: str) -> Step:
@@ -223,7 +224,12 @@ ANSWERS = (
     State(
         "answer-many-evidence", "answer-many-citations", steps=(*CONVERSATION, click(".evidence > summary"))
     ),
-    State("answer-quote-card", "answer-done", steps=(*CONVERSATION, hover(".answer-blocks a.cite"))),
+    State(
+        "answer-quote-card",
+        "answer-done",
+        steps=(*CONVERSATION, hover(".answer-blocks a.cite")),
+        is_placed_by_script=True,
+    ),
     State(
         "answer-edit",
         "answer-done",
