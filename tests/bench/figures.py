@@ -20,11 +20,13 @@ class Figure:
     met: bool | None = None
     load: float = 0.0
 
-    def __str__(self) -> str:
+    @property
+    def cells(self) -> tuple[str, ...]:
         verdict = {True: "met", False: "missed", None: ""}[self.met]
-        return " · ".join(
-            part for part in (self.what, self.measured, self.reach, self.ratio, verdict) if part
-        )
+        return (self.what, self.measured, self.reach, self.ratio, verdict)
+
+    def __str__(self) -> str:
+        return " · ".join(cell for cell in self.cells if cell)
 
 
 @dataclass
