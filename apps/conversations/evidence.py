@@ -6,13 +6,13 @@ import logging
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from apps.common.folding import fold_plain, places_of
 from apps.conversations.citations import EvidenceLine, PageKey, SentPages, canonical_marker
-from apps.conversations.folding import fold_plain
 from apps.conversations.models import Answer, Evidence, Verdict
 from apps.conversations.services import sent_pages
 from apps.conversations.verification import Verification, line_range, verify_quote
 from apps.library.ingestion.guards import IngestionError
-from apps.library.ingestion.pictures import PageWords, find_boxes
+from apps.library.ingestion.quotes import PageWords, find_boxes
 from apps.library.ingestion.sandbox import ChildDied, ChildFailed
 from apps.library.models import Document, Page, Revision
 from apps.library.pictures import page_words
@@ -118,9 +118,7 @@ class EvidenceChecker:
         if entry["kind"] == Document.Kind.PDF:
             words = self._words_of(key)
             if words is not None:
-                row.boxes = [
-                    list(box) for box in find_boxes(words.words, text[found.start : found.end]) or []
-                ]
+                row.boxes = boxes_of_span(words, text, found.start, found.end)
         else:
             row.lines = list(line_range(text, found.start, found.end))
 
@@ -135,6 +133,13 @@ class EvidenceChecker:
                 log.warning("no places on page %s:%s of %s: %s", ordinal, number, self.answer.pk, error)
                 self._words[key] = None
         return self._words[key]
+
+
+def boxes_of_span(words: PageWords, text: str, start: int, end: int) -> list[list[float]]:
+    """Boxes of a span of the page's text, not of another place where the same letters stand."""
+    before = places_of(fold_plain(text[start:end]), fold_plain(text[:end]))
+    boxes = find_boxes(words.words, text[start:end], occurrence=max(0, len(before) - 1))
+    return [list(box) for box in boxes or []]
 
 
 def evidence_of(rows: Iterable[Evidence], ordinal: int, first: int, last: int) -> list[Evidence]:

@@ -10,7 +10,8 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from apps.library.ingestion import pictures
-from apps.library.ingestion.pictures import DEFAULT_DPI, PageWords
+from apps.library.ingestion.pictures import DEFAULT_DPI
+from apps.library.ingestion.quotes import PageWords
 from apps.library.models import Revision
 from apps.library.storage import open_original, picture_name, words_name
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.conversations.folding import fold, fold_plain
+from apps.common.folding import fold, fold_plain
 from apps.conversations.verification import (
     SEVERITY,
     FoldedPages,

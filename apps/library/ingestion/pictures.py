@@ -5,10 +5,8 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 
-from apps.library.ingestion.quotes import PageWords, find_boxes
+from apps.library.ingestion.quotes import PageWords
 from apps.library.ingestion.sandbox import sandbox
-
-__all__ = ["PageWords", "find_boxes", "page_words", "render_page"]
 
 DEFAULT_DPI = 110
 
@@ -26,7 +24,7 @@ def render_page(fd: int, number: int, *, dpi: int = DEFAULT_DPI, password: str =
 
 
 def page_words(fd: int, numbers: Sequence[int], *, password: str = "") -> dict[int, PageWords]:
-    """Words of the given pages (1-based), for the text layer and for find_boxes; one parser child for all."""
+    """Words of the given pages (1-based), for the text layer and for boxes; one parser child for all."""
     args = {"numbers": list(numbers), "password": password}
     return {
         value["number"]: PageWords.from_json(value) for value in sandbox().run("pdf.words", fd=fd, args=args)

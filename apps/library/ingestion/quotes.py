@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import unicodedata
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, NamedTuple, TypeAlias
 
+from apps.common.folding import fold_plain, places_of
+
 Box: TypeAlias = tuple[float, float, float, float]
 """x0, y0, x1, y1 as fractions 0–1 of the page picture, origin top left."""
-
-# Hyphens, dashes and quote signs differ between print and quotation, and come and go at line ends.
-_DROPPED = frozenset("-­‐‑‒–—―−'\"`´‘’‚‛“”„‟«»‹›′″")
 
 
 class Word(NamedTuple):
@@ -41,24 +39,21 @@ class PageWords:
         return cls(value["width"], value["height"], tuple(Word(*word) for word in value["words"]))
 
 
-def fold(text: str) -> str:
-    """What quotes are compared by: NFKC and case folded, without white space, hyphens and quote signs."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(character for character in folded if character not in _DROPPED and not character.isspace())
+def find_boxes(words: Sequence[Word], quote: str, *, occurrence: int = 0) -> list[Box] | None:
+    """Boxes of a place where the quote stands, one per line, or None where it does not.
 
-
-def find_boxes(words: Sequence[Word], quote: str) -> list[Box] | None:
-    """Boxes of the first place where the quote stands, one per line, or None where it does not.
-
-    Whole words are boxed, also where the quote begins or ends inside one. words: in reading order.
+    occurrence: which place, from 0, where the folded quote stands several times, be it inside of words; the
+    last one where there are fewer. Whole words are boxed, also where the quote begins or ends inside one.
+    words: in reading order.
     """
-    needle = fold(quote)
+    needle = fold_plain(quote)
     if not needle:
         return None
-    folded = [fold(word.text) for word in words]
-    start = "".join(folded).find(needle)
-    if start < 0:
+    folded = [fold_plain(word.text) for word in words]
+    places = places_of(needle, "".join(folded))
+    if not places:
         return None
+    start = places[min(occurrence, len(places) - 1)]
     ends = list(accumulate(map(len, folded)))
     first = bisect_right(ends, start)
     last = bisect_right(ends, start + len(needle) - 1)

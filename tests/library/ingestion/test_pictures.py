@@ -4,10 +4,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from apps.common.folding import fold_plain
 from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.pictures import page_words, render_page
 from apps.library.ingestion.pymupdf_lean import pymupdf
-from apps.library.ingestion.quotes import PageWords, Word, find_boxes, fold
+from apps.library.ingestion.quotes import PageWords, Word, find_boxes
 from apps.library.ingestion.readers.base import ReadOptions
 from apps.library.ingestion.readers.pdf import PdfReader
 from tests.library.ingestion import pdfs
@@ -144,8 +145,8 @@ def test_what_is_not_there_has_no_box(quote: str) -> None:
 
 
 def test_folding_keeps_what_changes_a_meaning() -> None:
-    assert fold("Not 1,200 EUR!") == "not1,200eur!"
-    assert fold(fold("ﬁve – “Six”")) == fold("ﬁve – “Six”")
+    assert fold_plain("Not 1,200 EUR!") == "not1,200eur!"
+    assert fold_plain(fold_plain("ﬁve – “Six”")) == fold_plain("ﬁve – “Six”")
 
 
 def test_words_on_many_real_pages_find_their_own_lines(corpora: Path) -> None:
@@ -157,4 +158,11 @@ def test_words_on_many_real_pages_find_their_own_lines(corpora: Path) -> None:
         spoken = page.text.split()
         for start in range(0, max(1, len(spoken) - 10), 40):
             quote = " ".join(spoken[start : start + 10])
-            assert not fold(quote) or find_boxes(words[page.number].words, quote), (page.number, quote)
+            assert not fold_plain(quote) or find_boxes(words[page.number].words, quote), (page.number, quote)
+
+
+def test_the_occurrence_that_was_meant_is_boxed():
+    words = line_of("unlawful use is not lawful use")
+    assert find_boxes(words, "lawful use") == [(0.0, 0.1, 0.02, 0.2)]
+    assert find_boxes(words, "lawful use", occurrence=1) == [(0.04, 0.1, 0.06, 0.2)]
+    assert find_boxes(words, "lawful use", occurrence=7) == [(0.04, 0.1, 0.06, 0.2)]

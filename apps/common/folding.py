@@ -8,7 +8,6 @@ fold gives up (`5-10` and `510` fold alike) is checked on the text itself by ver
 from __future__ import annotations
 
 import unicodedata
-from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -64,11 +63,17 @@ class FoldedText:
         """The offsets in the source of a non-empty span of the fold."""
         return self.origins[start], self.origins[end - 1] + 1
 
-    def folded_offset(self, offset: int) -> int:
-        """The first place in the fold that came from `offset` of the source or later."""
-        return bisect_left(self.origins, offset)
-
 
 def fold(text: str) -> FoldedText:
     """Fold a text: NFKD, case, white space, hyphens (so hyphenation too), ligatures, quote signs."""
     return FoldedText(text, fold_plain(text))
+
+
+def places_of(needle: str, haystack: str) -> list[int]:
+    """Where a non-empty folded needle begins in a folded text, overlapping ones too."""
+    places = []
+    place = haystack.find(needle)
+    while place != -1:
+        places.append(place)
+        place = haystack.find(needle, place + 1)
+    return places
