@@ -24,7 +24,8 @@ class Fault:
 _ASK_AGAIN = "Ask again."
 _TRY_LATER = "Try again in a few minutes, or choose another endpoint."
 _CHECK_CONNECTION = "An administrator can check the key and the account under Connections."
-_READ_LESS = "Select fewer documents, or choose thorough reading."
+_READ_LESS = "Select fewer documents, or choose another model."
+_CORRECT_ADDRESS = "The operator can correct the address in the catalogue file or its variable."
 
 FAULTS: Mapping[str, Fault] = {
     "too_long": Fault("The prompt is longer than the model's window at this host.", _READ_LESS),
@@ -46,11 +47,11 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "redirected": Fault(
         "The address of the endpoint points elsewhere; documents are not sent on to another address.",
-        "An administrator can correct the address under Connections.",
+        _CORRECT_ADDRESS,
     ),
     "not_an_api": Fault(
         "The address answers, but not as a model endpoint does.",
-        "An administrator can correct the address under Connections.",
+        _CORRECT_ADDRESS,
     ),
     "timeout": Fault("The host did not answer in time.", _TRY_LATER, True),
     "connection": Fault("The host cannot be reached.", _TRY_LATER, True),

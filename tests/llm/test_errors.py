@@ -72,6 +72,11 @@ def test_each_error_says_what_happened_and_what_to_do(code: str) -> None:
     assert error.next_step.endswith(".")
 
 
+@pytest.mark.parametrize("code", ["redirected", "not_an_api"])
+def test_a_wrong_address_is_the_operators_to_correct(code: str) -> None:
+    assert "catalogue file" in LLMError(code, reached_host=True).next_step
+
+
 def test_every_meaning_can_happen() -> None:
     given = {rule.gives for rule in errors._RULES}
     room = Path(errors.__file__).parent
