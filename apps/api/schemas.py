@@ -167,7 +167,9 @@ class PlanOut(Schema):
     model: str
     model_id: str
     endpoint: str | None
-    fallbacks: list[str]
+    fallbacks: list[str] = Field(
+        description="Endpoints called when this one cannot be. Empty for now: a question goes to one endpoint alone."
+    )
     reading: str
     passes: list[PlannedPassOut]
     input_tokens: int

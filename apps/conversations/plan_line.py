@@ -46,7 +46,6 @@ class PlanLine:
     plan: Plan
     model_name: str
     endpoint_name: str
-    fallback_names: tuple[str, ...]
     choices: tuple[PricedChoice, ...]
 
     @property
@@ -70,7 +69,6 @@ def plan_line(plan: Plan, states: Sequence[EndpointState]) -> PlanLine:
         plan=plan,
         model_name=family_name(plan.model) if plan.model else "",
         endpoint_name=host_name(chosen) if chosen else (plan.endpoint_id or ""),
-        fallback_names=tuple(host_name(by_id[one]) if one in by_id else one for one in plan.fallbacks),
         choices=tuple(_priced(choice, by_id.get(choice.endpoint_id)) for choice in plan.choices),
     )
 

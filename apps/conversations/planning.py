@@ -171,7 +171,7 @@ class _Request:
         return offer.endpoint.speed, high is None, high or Decimal(0), offer.endpoint.id
 
     def accept(self, offers: Sequence[EndpointOffer], why: str) -> Plan:
-        first, *others = sorted(offers, key=self.order)
+        first = min(offers, key=self.order)
         low, high = self.costs(first)
         return Plan(
             fits=True,
@@ -179,7 +179,6 @@ class _Request:
             model=first.endpoint.family,
             endpoint_id=first.endpoint.id,
             model_id=first.endpoint.model_id,
-            fallbacks=tuple(offer.endpoint.id for offer in others),
             passes=(PlannedPass("one_pass", self.input_tokens, self.ranges),),
             input_tokens=self.input_tokens,
             answer_allowance=answer_allowance(first.endpoint),

@@ -109,8 +109,8 @@ class Plan:
 
     code: None when it fits, else empty_selection, no_endpoint, unhealthy, over_rate_tier, does_not_fit,
     reading_not_available or over_budget. over_by: tokens too many for the endpoint that would hold most. model: the family.
-    fallbacks: ids of endpoints of the same family, in order. reason: one sentence. Costs in USD, None when the
-    endpoint has no price: cost_low for a short answer to a prompt that the host has kept up to the question
+    fallbacks: ids of endpoints that are called when this one cannot be; none, a question goes to one endpoint alone.
+    reason: one sentence. Costs in USD, None when the endpoint has no price: cost_low for a short answer to a prompt that the host has kept up to the question
     (where it charges less for that), cost_high for an answer of the full allowance with nothing kept.
     """
 
