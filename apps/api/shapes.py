@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from apps.accounts.models import User
-from apps.conversations.answer_view import answer_blocks
+from apps.conversations.answer_display import answer_blocks
 from apps.conversations.models import Answer, Conversation, Evidence, Question
 from apps.library.corpora import CorpusRow
 from apps.library.models import Corpus, CorpusEntry, Document, Page, SkippedPath

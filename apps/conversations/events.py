@@ -64,7 +64,6 @@ NOT_FOUND = Refusal(404, "not_found", "There is nothing at this address.")
 FORBIDDEN = Refusal(403, "forbidden", "Your role does not allow this.")
 TOO_MANY = Refusal(429, "too_many_streams", "You have too many open answers. Close some tabs and try again.")
 WRONG_METHOD = Refusal(405, "wrong_method", "This address is for GET.")
-NOT_NOW = Refusal(503, "events_unavailable", "Live events are not available now; the answer goes on.")
 
 
 class AnswerEvents:

@@ -1,7 +1,7 @@
 """The event loop of an `answers` worker: one per process, in a thread of its own.
 
 Tasks run in Celery's threads and wait here; all talking to models and Redis happens in this one loop, so fifty
-answers cost fifty coroutines (SPIKES: a loop per task costs six times the time to the first word). The threads
+answers cost fifty coroutines (a loop per task took six times as long to the first word). The threads
 pool knows no time limits and no termination, so deadlines and shutdown are ours.
 """
 

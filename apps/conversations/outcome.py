@@ -10,6 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from apps.common.amounts import amount_text
 from apps.conversations.citations import AnswerParser, MarkerSeen, canonical_marker
 from apps.conversations.models import Answer, Evidence, Mention, ReadingPass, Verdict
 from apps.conversations.selection import BLANK
@@ -26,7 +27,7 @@ from apps.usage.prices import price_of
 QUOTES_FAMILY = "quotes"
 """The built-in quote finder: no host that could report, no price."""
 DROPPED_TEXT_BELOW = 0.97
-"""A host that counted less than this share of our count has dropped text (PROVIDERS 6)."""
+"""A host that counted less than this share of our count has dropped text: templates differ by far less."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,7 @@ def _not_read_sentence(not_sent: list[dict[str, Any]]) -> str:
         parts.append(f"{pages:,} {'page' if pages == 1 else 'pages'}")
     if documents:
         parts.append(f"{documents:,} {'document' if documents == 1 else 'documents'}")
-    return f"Not sent: {' and '.join(parts)} that could not be read. The coverage sheet lists them."
+    return f"Not sent: {' and '.join(parts)}. The coverage sheet says why."
 
 
 def mentions_of(answer: Answer, text: str) -> list[Mention]:
@@ -224,3 +225,14 @@ def range_verdict(verdicts: dict[tuple[int, int], str], ordinal: int, first: int
         verdict for (at, number), verdict in verdicts.items() if at == ordinal and first <= number <= last
     ]
     return str(worst(inside)) if inside else Verdict.PAGE_ONLY
+
+
+def usage_data(answer: Answer) -> dict[str, Any]:
+    """The data of a `usage` event and of the API's `usage`."""
+    return {
+        "input_tokens": answer.input_tokens,
+        "cached_tokens": answer.cached_tokens,
+        "output_tokens": answer.output_tokens,
+        "cost_usd": amount_text(answer.cost_usd),
+        "estimated": answer.is_estimated,
+    }

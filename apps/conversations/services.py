@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, replace
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -99,10 +98,6 @@ def endpoint_offers(workspace: Workspace) -> list[EndpointOffer]:
         )
         for state in usable_endpoints_for(workspace)
     ]
-
-
-def price_today(endpoint_id: str, on: date | None = None) -> Any:
-    return price_of(endpoint_id, on=on or timezone.now().date())
 
 
 def path_to(answer: Answer | None) -> list[Answer]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 
 from apps.common.sse import to_json
-from apps.conversations.answer_view import answer_blocks, evidence_html
+from apps.conversations.answer_display import answer_blocks, evidence_html
 from apps.conversations.models import Answer
 from apps.conversations.stream import EVENT_VERSION, Snapshot, StreamEvent
 

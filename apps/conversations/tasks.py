@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from apps.conversations import reading, reaping
+from apps.conversations import answering, reaping
 
 
 @shared_task(name="apps.conversations.tasks.answer_question")
 def answer_question(answer_id: str) -> None:
     """Write one answer to its end, unless it is gone, ended, or held by another worker."""
-    reading.run_answer(answer_id)
+    answering.run_answer(answer_id)
 
 
 @shared_task(name="apps.conversations.tasks.reap_answers")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from apps.conversations.answer_view import AnswerView, answer_view
+from apps.conversations.answer_display import AnswerView, answer_view
 from apps.conversations.models import Answer, Conversation, Question
 
 

@@ -85,7 +85,7 @@ def prepare() -> dict[str, Any]:
 def measure(rounds: int) -> dict[str, Any]:
     """Sends the small answer, then the large one `rounds` times, each beside a bare copy of the same bytes."""
     # What a worker has loaded when it begins an answer.
-    from apps.conversations import reading  # noqa: F401
+    from apps.conversations import answering  # noqa: F401
     from apps.conversations.loop import answer_loop
     from apps.conversations.models import Answer
     from apps.conversations.packing import chat_request

@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 
 from apps.common.redis import sync_redis
-from apps.conversations import reading, services
+from apps.conversations import answering, services
 from apps.conversations.loop import answer_loop
 from apps.conversations.models import Answer, ReadingPass
 from apps.conversations.snapshots import fold_events, snapshot_of_row
@@ -49,7 +49,7 @@ def ask(desk: Desk, text: str = "How can the lease end?") -> Answer:
 
 
 def run(answer: Answer) -> Answer:
-    reading.run_answer(str(answer.pk))
+    answering.run_answer(str(answer.pk))
     answer.refresh_from_db()
     return answer
 
@@ -191,7 +191,7 @@ def test_a_second_worker_finds_nothing_to_do(desk: Desk, script: Script) -> None
 
 
 def test_a_gone_answer_is_no_error(desk: Desk) -> None:
-    reading.run_answer("00000000-0000-4000-8000-000000000000")
+    answering.run_answer("00000000-0000-4000-8000-000000000000")
 
 
 def test_an_endpoint_that_left_the_catalogue_ends_the_answer(desk: Desk, script: Script) -> None:
@@ -209,7 +209,7 @@ def test_stop_while_the_model_thinks_ends_within_two_seconds(
     monkeypatch.setattr(gateway, "wait_before", lambda attempt, seconds: 30.0)
     script.reply(error=LLMError("busy", reached_host=True, status=503))
     answer = ask(desk)
-    working = threading.Thread(target=reading.run_answer, args=[str(answer.pk)])
+    working = threading.Thread(target=answering.run_answer, args=[str(answer.pk)])
     working.start()
     time.sleep(0.5)
     asked_at = time.monotonic()

@@ -7,19 +7,17 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from django.template.loader import render_to_string
 from django.urls import reverse
 
+from apps.conversations.evidence import evidence_of
 from apps.conversations.models import Answer, Evidence, ReadingPass, Verdict
 from apps.conversations.outcome import QUOTES_FAMILY, mentions_of, page_verdicts, range_verdict
 from apps.conversations.rendering import Chip, render_blocks
 from apps.conversations.verification import Verdict as VerdictWord
 from apps.library.models import Page
-
-if TYPE_CHECKING:
-    from apps.conversations.evidence import ManifestPages
 
 LONGEST_SHORT_NAME = 18
 
@@ -27,10 +25,9 @@ LONGEST_SHORT_NAME = 18
 class AnswerChips:
     """Citations of one answer, built from its manifest, its evidence and the pages' printed labels."""
 
-    def __init__(self, answer: Answer, workspace_slug: str, pages: ManifestPages | None = None) -> None:
+    def __init__(self, answer: Answer, workspace_slug: str) -> None:
         self._answer = answer
         self._slug = workspace_slug
-        self._pages = pages
         self._names = {entry["ordinal"]: short_name(entry["name"]) for entry in answer.manifest}
         self._revisions = {entry["ordinal"]: entry["revision_id"] for entry in answer.manifest}
         self._labels: dict[tuple[int, int], str] = {}
@@ -71,11 +68,7 @@ class AnswerChips:
             if first == last
             else f"p.\u00a0{label}–{self._labels.get((ordinal, last), last)}"
         )
-        quotes = [
-            row.quote
-            for row in self._evidence
-            if row.ordinal == ordinal and row.page_number is not None and first <= row.page_number <= last
-        ]
+        quotes = [row.quote for row in evidence_of(self._evidence, ordinal, first, last)]
         verdict = Verdict(self.verdict(ordinal, first, last))
         return Chip(
             href=reverse("conversations:cite", args=[self._slug, self._answer.pk, ordinal, first]),
@@ -142,18 +135,10 @@ class AnswerView:
         return len(self.evidence)
 
     @property
-    def exact(self) -> int:
-        return sum(row.verdict == Verdict.EXACT for row in self.evidence)
-
-    @property
     def seconds(self) -> float | None:
         if self.answer.ended_at is None:
             return None
         return (self.answer.ended_at - self.answer.queued_at).total_seconds()
-
-    @property
-    def endpoint_id(self) -> str:
-        return str(self.answer.plan.get("endpoint") or "")
 
     @property
     def is_demo(self) -> bool:

@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -21,9 +21,8 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from apps.common.amounts import amount_text
-from apps.connections.services import api_key_for, mark_unhealthy
-from apps.conversations.answer_view import AnswerChips, evidence_html
+from apps.connections.services import mark_unhealthy
+from apps.conversations.answer_display import AnswerChips, evidence_html
 from apps.conversations.citations import (
     AnswerParser,
     EvidenceLine,
@@ -31,19 +30,19 @@ from apps.conversations.citations import (
     TextDelta,
     canonical_marker,
 )
+from apps.conversations.coverage import coverage_counts
 from apps.conversations.evidence import MOST_EVIDENCE, EvidenceChecker
+from apps.conversations.jobs import UNEXPECTED, Job, begin
 from apps.conversations.loop import AnswerLoop, answer_loop
 from apps.conversations.models import Answer, ReadingPass
-from apps.conversations.outcome import Outcome, book_attempt, end_answer, estimate_usage
-from apps.conversations.packing import EndpointGone, chat_request
+from apps.conversations.outcome import Outcome, book_attempt, end_answer, estimate_usage, usage_data
 from apps.conversations.rendering import Block, BlockRenderer
-from apps.conversations.services import end_outside_worker, status_data
+from apps.conversations.services import status_data
 from apps.conversations.stream import EventWriter
 from apps.llm.errors import LLMError
 from apps.llm.gateway import stream_chat
-from apps.llm.types import ChatRequest, Finished, RequestSent, Usage, Waiting
+from apps.llm.types import Finished, RequestSent, Usage, Waiting
 from apps.llm.types import TextDelta as RawDelta
-from apps.workspaces.access import lookup_id
 
 log = logging.getLogger(__name__)
 
@@ -60,23 +59,6 @@ INTERRUPTED = Outcome(
     "interrupted",
     "The worker was restarted while it wrote this answer. What had come is kept. Retry to ask again.",
 )
-UNEXPECTED = Outcome(
-    Answer.Status.FAILED,
-    "internal_error",
-    "Something unexpected ended this answer. What had come is kept. Retry; if it stays, tell the operator.",
-)
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a claimed answer needs to be written; loaded once, before the first call."""
-
-    answer: Answer
-    claim: uuid.UUID
-    reading_pass: ReadingPass
-    request: ChatRequest
-    api_key: str | None
-    workspace_slug: str
 
 
 def run_answer(answer_id: str) -> None:
@@ -84,48 +66,11 @@ def run_answer(answer_id: str) -> None:
     loop = answer_loop()
     if loop.is_closing:
         return
-    job = _begin(answer_id)
+    job = begin(answer_id)
     # This thread only waits from here on; its connection would stay open as long as the answer.
     connection.close()
     if job is not None:
         loop.run(AnswerRun(job, loop).run())
-
-
-def _begin(answer_id: str) -> Job | None:
-    answer = (
-        Answer.objects.select_related("question__conversation__workspace", "question__conversation__corpus")
-        .filter(pk=lookup_id(answer_id))
-        .first()
-    )
-    if answer is None:
-        return None
-    claim = answer.claim_for_answering(settings.ANSWER_CLAIM_SECONDS)
-    if claim is None:
-        return None
-    answer.claim = claim
-    try:
-        return _load(answer, claim)
-    except EndpointGone as error:
-        outcome = Outcome(
-            Answer.Status.FAILED,
-            "endpoint_gone",
-            f"The endpoint {error} is no longer in the catalogue. Ask again to have another one chosen.",
-        )
-    except Exception:
-        log.exception("answer %s could not be begun", answer.pk)
-        outcome = UNEXPECTED
-    if end_answer(answer, claim, outcome):
-        end_outside_worker(answer.pk, outcome.status, outcome.code, outcome.sentence)
-    return None
-
-
-def _load(answer: Answer, claim: uuid.UUID) -> Job:
-    reading_pass = answer.passes.get(number=1)
-    request = chat_request(answer, reading_pass)
-    workspace = answer.question.conversation.workspace
-    return Job(
-        answer, claim, reading_pass, request, api_key_for(request.endpoint.id, workspace.pk), workspace.slug
-    )
 
 
 class AnswerRun:
@@ -138,7 +83,7 @@ class AnswerRun:
         self.writer = EventWriter(loop.redis, job.answer.pk)
         self.checker = EvidenceChecker(job.answer)
         self.parser = AnswerParser(self.checker.pages.sent)
-        self.chips = AnswerChips(job.answer, job.workspace_slug, self.checker.pages)
+        self.chips = AnswerChips(job.answer, job.workspace_slug)
         self.renderer = BlockRenderer(self.chips.chip)
         self.raw: list[str] = []
         self.text: list[str] = []
@@ -221,7 +166,7 @@ class AnswerRun:
     # -- reading the model --
 
     async def _read(self) -> None:
-        pages = sum(last - first + 1 for entry in self.answer.manifest for first, last in entry["ranges"])
+        _, pages = coverage_counts(self.answer)
         tokens = self.job.reading_pass.tokens_counted
         await self._status("reading", f"Reading {pages:,} pages, {tokens:,} tokens", done=0, total=1)
         async with aclosing(stream_chat(self.job.request, self.job.api_key)) as events:
@@ -428,17 +373,6 @@ class AnswerRun:
         await self.loop.in_rows_thread(
             self.answer.write_claimed, self.job.claim, claim=None, claimed_until=None, queued_at=_long_ago()
         )
-
-
-def usage_data(answer: Answer) -> dict[str, Any]:
-    """The data of a `usage` event and of the API's `usage`."""
-    return {
-        "input_tokens": answer.input_tokens,
-        "cached_tokens": answer.cached_tokens,
-        "output_tokens": answer.output_tokens,
-        "cost_usd": amount_text(answer.cost_usd),
-        "estimated": answer.is_estimated,
-    }
 
 
 def _is_stop_requested(answer_id: uuid.UUID) -> bool:
