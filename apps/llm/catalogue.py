@@ -3,7 +3,7 @@
 import os
 import re
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from datetime import date
 from functools import cache
@@ -73,40 +73,6 @@ def load_catalogue() -> dict[str, Endpoint]:
         else endpoint
         for endpoint in catalogue.values()
     }
-
-
-def usable_endpoints(*, keys_held: Collection[str] = ()) -> dict[str, Endpoint]:
-    """The endpoints that may be called now, by id. keys_held: ids for which a key is kept elsewhere."""
-    return {
-        endpoint.id: endpoint
-        for endpoint in load_catalogue().values()
-        if is_usable(endpoint, keys_held=keys_held)
-    }
-
-
-def is_usable(endpoint: Endpoint, *, keys_held: Collection[str] = ()) -> bool:
-    """Whether an endpoint may be called: not retired, its address opted in, its key at hand or not needed.
-
-    The quote finder is usable only while no other endpoint can answer: it is never a fallback for a model.
-    """
-    if endpoint.protocol == "quote_finder":
-        return not any(_can_answer(other, keys_held) for other in load_catalogue().values())
-    return _is_reachable(endpoint, keys_held)
-
-
-def _can_answer(endpoint: Endpoint, keys_held: Collection[str]) -> bool:
-    judges_only = endpoint.family == "guard"
-    return endpoint.protocol != "quote_finder" and not judges_only and _is_reachable(endpoint, keys_held)
-
-
-def _is_reachable(endpoint: Endpoint, keys_held: Collection[str]) -> bool:
-    if endpoint.retired_on is not None and endpoint.retired_on <= date.today():
-        return False
-    if endpoint.base_url_env and not os.environ.get(endpoint.base_url_env):
-        return False
-    if endpoint.id in keys_held or endpoint.api_key_optional or not endpoint.api_key_env:
-        return True
-    return bool(os.environ.get(endpoint.api_key_env))
 
 
 @cache

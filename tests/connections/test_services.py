@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import logging
 import uuid
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 from cryptography.fernet import Fernet
@@ -156,6 +157,20 @@ def test_a_retired_host_is_used_only_once_somebody_enables_it(
     assert ids(usable_endpoints_for(workspace)) == ["quote-finder"]
     services.set_enabled(operator, "groq-scout", True)
     assert ids(usable_endpoints_for(workspace)) == ["groq-scout"]
+
+
+def test_an_end_still_to_come_does_not_retire_yet() -> None:
+    endpoint = load_catalogue()["deepinfra-scout"]
+    assert services.is_retired(replace(endpoint, retired_on=date.today()))
+    assert not services.is_retired(replace(endpoint, retired_on=date.today() + timedelta(days=1)))
+
+
+def test_a_guard_alone_does_not_retire_the_quote_finder(workspace: Workspace, operator: User) -> None:
+    services.save_key(operator, "deepinfra-guard-4", CANARY)
+    for endpoint_id in ("deepinfra-scout", "deepinfra-maverick"):
+        services.set_enabled(operator, endpoint_id, False)
+    assert state_of("deepinfra-guard-4").is_connected
+    assert ids(usable_endpoints_for(workspace)) == ["quote-finder"]
 
 
 def test_a_server_of_ones_own_is_used_only_when_its_address_is_named(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from apps.llm.catalogue import QUOTE_FINDER_ID, CatalogueError, is_usable, load_catalogue, usable_endpoints
+from apps.llm.catalogue import CatalogueError, load_catalogue
 from apps.llm.providers import PROVIDERS
 from tests.provider_server import ProviderServer
 
@@ -60,51 +60,25 @@ def test_every_shipped_endpoint_is_whole_and_dated() -> None:
     assert retired == {"meta", "groq", "together", "fireworks"}
 
 
-def test_without_any_key_only_the_quote_finder_is_usable() -> None:
-    assert list(usable_endpoints()) == [QUOTE_FINDER_ID]
-
-
-@pytest.mark.parametrize("by", ["environment", "connection"])
-def test_a_key_makes_endpoints_usable_and_retires_the_quote_finder(
-    by: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if by == "environment":
-        monkeypatch.setenv("DEEPINFRA_API_KEY", "k")
-        usable = usable_endpoints()
-        assert "deepinfra-maverick" in usable
-    else:
-        usable = usable_endpoints(keys_held={"deepinfra-scout"})
-        assert list(usable) == ["deepinfra-scout"]
-    assert QUOTE_FINDER_ID not in usable
-
-
-def test_a_guard_alone_does_not_retire_the_quote_finder() -> None:
-    assert set(usable_endpoints(keys_held={"deepinfra-guard-4"})) == {QUOTE_FINDER_ID, "deepinfra-guard-4"}
-
-
-def test_a_retired_endpoint_needs_the_operator_s_word(
-    operator: Operator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GROQ_API_KEY", "k")
-    assert list(usable_endpoints()) == [QUOTE_FINDER_ID]
+def test_a_retired_endpoint_comes_back_by_the_operator_s_word(operator: Operator) -> None:
+    assert load_catalogue()["groq-scout"].retired_on is not None
     operator.writes('[endpoints.groq-scout]\nretired_on = ""\n')
-    assert list(usable_endpoints()) == ["groq-scout"]
+    assert load_catalogue()["groq-scout"].retired_on is None
     operator.path.unlink()
     assert load_catalogue()["groq-scout"].context_tokens == 131_072
 
 
-def test_an_end_still_to_come_does_not_retire_yet(operator: Operator) -> None:
+def test_an_end_still_to_come_is_read(operator: Operator) -> None:
     operator.writes_entry(retired_on="2999-01-01")
-    assert is_usable(load_catalogue()["own"])
     assert load_catalogue()["own"].retired_on == date(2999, 1, 1)
 
 
-def test_one_s_own_servers_are_opted_in_by_their_address(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_s_own_servers_take_their_address_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OLLAMA_BASE_URL", "http://10.0.0.5:11434/v1/")
-    usable = usable_endpoints()
-    assert set(usable) == {"ollama-scout", "ollama-maverick"}
-    assert usable["ollama-scout"].base_url == "http://10.0.0.5:11434/v1"
-    assert usable["ollama-scout"].corpus_role == "system"
+    catalogue = load_catalogue()
+    assert catalogue["ollama-scout"].base_url == "http://10.0.0.5:11434/v1"
+    assert catalogue["ollama-maverick"].base_url == "http://10.0.0.5:11434/v1"
+    assert catalogue["ollama-scout"].corpus_role == "system"
     monkeypatch.setenv("OLLAMA_BASE_URL", "10.0.0.5")
     with pytest.raises(CatalogueError, match="OLLAMA_BASE_URL"):
         load_catalogue()
@@ -120,7 +94,7 @@ def test_the_provider_server_s_own_entry_is_read(operator: Operator) -> None:
     server = ProviderServer()
     server.address = "http://127.0.0.1:8123"
     operator.writes(server.catalogue_entry(context_tokens=9000, supports_stream_usage=False))
-    endpoint = usable_endpoints()["test-scout"]
+    endpoint = load_catalogue()["test-scout"]
     assert (endpoint.base_url, endpoint.context_tokens) == ("http://127.0.0.1:8123/v1", 9000)
 
 
