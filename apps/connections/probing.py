@@ -11,20 +11,20 @@ from django.utils import timezone
 
 from apps.connections.models import Connection
 from apps.connections.services import (
-    UNHEALTHY_CODES,
     api_key_for,
     installation_row,
     is_opted_in,
     siblings,
 )
 from apps.llm.catalogue import Endpoint, load_catalogue
+from apps.llm.errors import UNHEALTHY_CODES
 from apps.llm.probing import ProbeResult, probe_endpoint
 from apps.llm.providers.openai_compatible import close_clients
 from apps.workspaces.models import Workspace
 
 LEAST_SECONDS_BETWEEN = 60  # of the looks that nobody asked for
 # A busy or throttling host is neither proven well nor ill: it stays what it was.
-_FAULTS_THAT_STAY = UNHEALTHY_CODES | {"connection", "not_an_api", "redirected", "no_key"}
+_FAULTS_THAT_STAY = UNHEALTHY_CODES | {"connection", "not_an_api", "redirected"}
 MOST_IDS_KEPT = 200  # hosts list hundreds; the page shows a few, the row stays small
 
 

@@ -17,14 +17,12 @@ from apps.common.http import Refused
 from apps.connections.keys import LONGEST_KEY, decrypt_key, encrypt_key
 from apps.connections.models import Connection
 from apps.llm.catalogue import QUOTE_FINDER_ID, Endpoint, load_catalogue
+from apps.llm.errors import UNHEALTHY_CODES
 from apps.workspaces.access import Actor
 from apps.workspaces.audit import record
 from apps.workspaces.models import Workspace
 
 KeySource = Literal["workspace", "installation", "environment", "none_needed", "none"]
-
-# After these every call fails alike until somebody mends the account or the catalogue (401, 403, 402, 404 and 410).
-UNHEALTHY_CODES = frozenset({"key_rejected", "forbidden", "no_credit", "model_gone"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,10 @@ FAULTS: Mapping[str, Fault] = {
     "no_key": Fault("No key is set for this endpoint.", _CHECK_CONNECTION),
 }
 
+# After these every call fails alike until somebody mends the account or the catalogue (401, 402, 403, 404 and 410).
+# A missing key is none of them: no host was asked, so nothing is known about it.
+UNHEALTHY_CODES = frozenset({"key_rejected", "forbidden", "no_credit", "model_gone"})
+
 
 class LLMError(Exception):
     """A call that failed, in words for the reader. Carries neither key, nor prompt, nor the host's own words.
@@ -99,7 +103,7 @@ class LLMError(Exception):
     @property
     def makes_endpoint_unhealthy(self) -> bool:
         """Whether every call will fail like this one until somebody mends the account or the catalogue."""
-        return self.code in ("key_rejected", "no_credit", "forbidden", "model_gone", "no_key")
+        return self.code in UNHEALTHY_CODES
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,9 @@ def test_an_unhealthy_model_stays_listed_and_the_quote_finder_stays_out(
     assert states[0].unhealthy_since is not None
 
 
-@pytest.mark.parametrize("code", ["throttled", "busy", "timeout", "connection", "too_long", "bad_request"])
+@pytest.mark.parametrize(
+    "code", ["throttled", "busy", "timeout", "connection", "too_long", "bad_request", "no_key"]
+)
 def test_what_passes_by_itself_marks_nothing(db: None, code: str) -> None:
     assert mark_unhealthy("deepinfra-scout", code, "Later.") is False
     assert not Connection.objects.exists()

@@ -87,7 +87,7 @@ def test_every_meaning_can_happen() -> None:
 
 def test_endpoints_are_unhealthy_only_for_what_stays() -> None:
     unhealthy = {code for code in FAULTS if LLMError(code, reached_host=True).makes_endpoint_unhealthy}
-    assert unhealthy == {"key_rejected", "no_credit", "forbidden", "model_gone", "no_key"}
+    assert unhealthy == {"key_rejected", "no_credit", "forbidden", "model_gone"}
 
 
 def test_a_huge_message_is_classified_in_no_time() -> None:
