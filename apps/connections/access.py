@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
-from apps.llm.catalogue import QUOTE_FINDER_ID, Endpoint, load_catalogue
+from apps.llm.catalogue import Endpoint, is_quote_finder, load_catalogue
 from apps.workspaces.access import Actor
 
 
@@ -19,6 +19,6 @@ def endpoint_for(actor: Actor, endpoint_id: str) -> Endpoint:
     """The endpoint of the catalogue, for those who run the installation; PermissionDenied or Http404."""
     require_instance_administrator(actor)
     endpoint = load_catalogue().get(endpoint_id)
-    if endpoint is None or endpoint.id == QUOTE_FINDER_ID:
+    if endpoint is None or is_quote_finder(endpoint):
         raise Http404
     return endpoint

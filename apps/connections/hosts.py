@@ -5,26 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import urlsplit
 
 from apps.connections.services import EndpointState, endpoint_states, host_of
-from apps.llm.catalogue import QUOTE_FINDER_ID
+from apps.llm.catalogue import is_quote_finder
+from apps.llm.names import provider_name
 
 Status = Literal["ready", "unhealthy", "off", "no_key", "stale_key", "no_address", "retired"]
 
-TITLES = {
-    "deepinfra": "DeepInfra",
-    "openrouter": "OpenRouter",
-    "novita": "Novita",
-    "huggingface": "HuggingFace router",
-    "vllm": "vLLM, your own server",
-    "ollama": "Ollama, on your own machine",
-    "meta": "Meta Llama API",
-    "groq": "Groq",
-    "together": "Together",
-    "fireworks": "Fireworks",
-    "replicate": "Replicate",
-}
+# Said beside the name of a program that people run themselves.
+_WHERE = {"vllm": "your own server", "ollama": "on your own machine"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +29,8 @@ class Host:
     @property
     def title(self) -> str:
         endpoint = self.states[0].endpoint
-        return TITLES.get(endpoint.provider) or urlsplit(endpoint.base_url).hostname or endpoint.provider
+        name, where = provider_name(endpoint), _WHERE.get(endpoint.provider)
+        return f"{name}, {where}" if where else name
 
     @property
     def first(self) -> EndpointState:
@@ -80,7 +70,7 @@ def hosts() -> list[Host]:
     """All hosts of the installation, the built-in quote finder left out: those in use first, retired ones last."""
     grouped: dict[tuple[str, str, str], list[EndpointState]] = {}
     for state in endpoint_states():
-        if state.endpoint.id != QUOTE_FINDER_ID:
+        if not is_quote_finder(state.endpoint):
             grouped.setdefault(host_of(state.endpoint), []).append(state)
     rank: dict[Status, int] = {"unhealthy": 0, "ready": 0, "stale_key": 0, "off": 1, "retired": 9}
     return sorted(

@@ -16,8 +16,9 @@ from django.utils import timezone
 from apps.common.http import Refused
 from apps.connections.keys import LONGEST_KEY, decrypt_key, encrypt_key
 from apps.connections.models import Connection
-from apps.llm.catalogue import QUOTE_FINDER_ID, Endpoint, load_catalogue
+from apps.llm.catalogue import QUOTE_FINDER_ID, Endpoint, is_quote_finder, load_catalogue
 from apps.llm.errors import UNHEALTHY_CODES
+from apps.llm.names import family_name
 from apps.workspaces.access import Actor
 from apps.workspaces.audit import record
 from apps.workspaces.models import Workspace
@@ -51,8 +52,7 @@ class EndpointState:
     @property
     def title(self) -> str:
         """What people call its model."""
-        family = self.endpoint.family
-        return {"guard": "Llama Guard", "quotes": "Quote finder"}.get(family, family.capitalize())
+        return family_name(self.endpoint.family)
 
     @property
     def is_retired(self) -> bool:
@@ -70,11 +70,11 @@ def usable_endpoints_for(workspace: Workspace) -> list[EndpointState]:
     nothing else: it is never a fallback for a model.
     """
     states = [state for state in endpoint_states(workspace) if state.endpoint.family != "guard"]
-    models = [state for state in states if state.is_connected and state.endpoint.id != QUOTE_FINDER_ID]
+    models = [state for state in states if state.is_connected and not is_quote_finder(state.endpoint)]
     allowed = workspace.allowed_endpoints
     chosen = [state for state in models if allowed is None or state.endpoint.id in allowed]
     is_demo = not models or (not chosen and allowed is not None and QUOTE_FINDER_ID in allowed)
-    return [state for state in states if state.endpoint.id == QUOTE_FINDER_ID] if is_demo else chosen
+    return [state for state in states if is_quote_finder(state.endpoint)] if is_demo else chosen
 
 
 def endpoint_states(workspace: Workspace | None = None) -> list[EndpointState]:

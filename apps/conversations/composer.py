@@ -13,8 +13,10 @@ from django.urls import reverse
 from apps.accounts.models import User
 from apps.connections.services import EndpointState, usable_endpoints_for
 from apps.conversations.models import Answer, Conversation, Question
-from apps.conversations.plan_line import PlanLine, family_name, host_name
+from apps.conversations.plan_line import PlanLine, host_name
 from apps.library.models import Corpus, CorpusEntry
+from apps.llm.catalogue import is_quote_finder
+from apps.llm.names import family_name
 
 CONVERSATIONS_LISTED = 100
 SUGGESTIONS = (
@@ -104,7 +106,7 @@ def composer_for(
         models=model_options(states),
         can_ask=corpus.workspace.can_contribute
         and (conversation is None or conversation.owner_id == user.pk),
-        is_demo=bool(states) and all(state.endpoint.protocol == "quote_finder" for state in states),
+        is_demo=bool(states) and all(is_quote_finder(state.endpoint) for state in states),
         has_documents=CorpusEntry.objects.filter(
             corpus=corpus, removed_at=None, document__deleted_at=None
         ).exists(),

@@ -5,26 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from urllib.parse import urlsplit
 
 from apps.connections.services import EndpointState
 from apps.conversations.plans import Plan, PlanChoice
-
-FAMILY_NAMES = {"scout": "Scout", "maverick": "Maverick", "quotes": "Quote finder"}
-PROVIDER_NAMES = {
-    "built-in": "on this server",
-    "deepinfra": "DeepInfra",
-    "fireworks": "Fireworks",
-    "groq": "Groq",
-    "huggingface": "Hugging Face",
-    "meta": "Meta",
-    "novita": "Novita",
-    "ollama": "Ollama",
-    "openrouter": "OpenRouter",
-    "replicate": "Replicate",
-    "together": "Together",
-    "vllm": "vLLM",
-}
+from apps.llm.names import family_name, provider_name
 
 
 @dataclass(frozen=True)
@@ -73,14 +57,9 @@ def plan_line(plan: Plan, states: Sequence[EndpointState]) -> PlanLine:
     )
 
 
-def family_name(family: str) -> str:
-    return FAMILY_NAMES.get(family, family.capitalize())
-
-
 def host_name(state: EndpointState) -> str:
     """“DeepInfra, US”; without the country where nobody has stated it, by its address where it has no name."""
-    provider = state.endpoint.provider
-    name = PROVIDER_NAMES.get(provider) or urlsplit(state.endpoint.base_url).hostname or provider
+    name = provider_name(state.endpoint)
     country = state.country or state.endpoint.country
     return f"{name}, {country}" if country else name
 

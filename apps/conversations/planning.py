@@ -26,7 +26,8 @@ from apps.conversations.plans import (
     PriceQuote,
 )
 from apps.conversations.prompt import count_prompt, document_tokens
-from apps.llm.catalogue import Endpoint
+from apps.llm.catalogue import Endpoint, is_quote_finder
+from apps.llm.names import family_name
 
 __all__ = [
     "Choices",
@@ -151,7 +152,7 @@ class _Request:
         return self.input_tokens <= prompt_room(endpoint)
 
     def costs(self, offer: EndpointOffer) -> tuple[Decimal | None, Decimal | None]:
-        if offer.endpoint.protocol == "quote_finder":
+        if is_quote_finder(offer.endpoint):
             return Decimal(0), Decimal(0)
         if offer.price is None:
             return None, None
@@ -221,7 +222,7 @@ class _Request:
 def _answering(offers: Iterable[EndpointOffer]) -> list[EndpointOffer]:
     """Offers that can answer; the quote finder only alone, because it stands in for no model."""
     able = [offer for offer in offers if offer.endpoint.family not in _NO_ANSWER_FAMILIES]
-    models = [offer for offer in able if offer.endpoint.protocol != "quote_finder"]
+    models = [offer for offer in able if not is_quote_finder(offer.endpoint)]
     return models or able
 
 
@@ -247,11 +248,11 @@ def _auto_family(offers: Sequence[EndpointOffer], request: _Request, prefers: Pr
         if prefers == "best":
             return "maverick", f"{size} fit Maverick, which this workspace prefers while it holds them."
         return "scout", f"Above {limit} tokens this workspace prefers Scout; this is {size}."
-    for family, name in (("maverick", "Maverick"), ("scout", "Scout")):
+    for family in ("maverick", "scout"):
         if family in families:
-            return family, f"{name} is the model here that holds {size}."
+            return family, f"{family_name(family)} is the model here that holds {size}."
     best = min(offers, key=request.order).endpoint
-    if best.family == "quotes":
+    if is_quote_finder(best):
         return best.family, "No model is connected: the quote finder answers with quotes alone."
     return best.family, f"{best.model_id or best.id} is the model here that holds {size}."
 

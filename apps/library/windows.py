@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from apps.connections.services import usable_endpoints_for
 from apps.library.corpora import CorpusRow, Meter, corpus_meter
 from apps.llm.catalogue import Endpoint, load_catalogue
+from apps.llm.names import family_name
 from apps.workspaces.models import Workspace
 
-MARKED_FAMILIES = {"maverick": "Maverick", "scout": "Scout"}
+MARKED_FAMILIES = ("maverick", "scout")
 
 # The bar is drawn in units of its own and stretched to its place.
 BAR_UNITS = 1000
@@ -48,7 +49,7 @@ def meter_bar(workspace: Workspace, rows: Sequence[CorpusRow]) -> MeterBar:
     windows = family_windows(workspace)
     scale = max([meter.all_tokens, *(tokens for tokens, _ in windows.values()), 1])
     marks = tuple(
-        WindowMark(family, MARKED_FAMILIES[family], tokens, round(BAR_UNITS * tokens / scale), is_connected)
+        WindowMark(family, family_name(family), tokens, round(BAR_UNITS * tokens / scale), is_connected)
         for family, (tokens, is_connected) in sorted(windows.items(), key=lambda item: item[1][0])
     )
     selected = round(BAR_UNITS * meter.selected_tokens / scale)

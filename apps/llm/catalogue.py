@@ -75,6 +75,11 @@ def load_catalogue() -> dict[str, Endpoint]:
     }
 
 
+def is_quote_finder(endpoint: Endpoint) -> bool:
+    """Whether it is the built-in search for quotes, which stands in for no model."""
+    return endpoint.protocol == "quote_finder"
+
+
 @cache
 def _load(operators_file: str) -> dict[str, Endpoint]:
     entries = _read(SHIPPED_FILE)

@@ -11,6 +11,7 @@ from typing import Any
 from django.utils import timezone
 
 from apps.accounts.models import User
+from apps.llm.names import family_name
 from apps.usage import reports
 from apps.usage.chart import Chart, usage_chart
 from apps.usage.forms import LABELS
@@ -21,8 +22,6 @@ from apps.workspaces.models import Workspace
 MOST_ROWS = 500  # a page people read; the CSV has all of them
 
 Names = dict[GroupKey, dict[Any, str]]
-
-_FAMILIES = {"quotes": "Quote finder", "guard": "Llama Guard"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ def dearest(
             cost=each,
             person=people.get(each.user_id, ""),
             workspace=names.get(each.workspace_id, ""),
-            model=_family(each.family),
+            model=family_name(each.family),
             url=links.get(each.conversation_id, "") if each.conversation_id else "",
         )
         for each in answers
@@ -124,12 +123,8 @@ def _label(key: GroupKey, value: Any, names: Mapping[GroupKey, Mapping[Any, str]
     if key in names:
         return names[key].get(value, "–")
     if key == "model":
-        return _family(value)
+        return family_name(value)
     return f"{value:%-d %b %Y}" if key == "day" else str(value)
-
-
-def _family(family: str) -> str:
-    return _FAMILIES.get(family, family.capitalize())
 
 
 def _people(ids: set[uuid.UUID | None]) -> dict[Any, str]:

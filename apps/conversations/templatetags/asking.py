@@ -12,9 +12,9 @@ from apps.conversations.composer import SUGGESTIONS, composer_for, conversations
 from apps.conversations.coverage import coverage_counts
 from apps.conversations.export import answer_markdown
 from apps.conversations.models import Answer, Conversation, Evidence
-from apps.conversations.plan_line import family_name
 from apps.conversations.services import LONGEST_QUESTION
 from apps.library.models import Corpus
+from apps.llm.names import family_name
 
 register = template.Library()
 
