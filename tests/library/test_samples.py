@@ -1,11 +1,13 @@
+import re
 from pathlib import Path
 
 import pytest
 
+from apps.conversations.models import Verdict
 from apps.library.ingestion.pymupdf_lean import pymupdf
 from apps.library.ingestion.readers.base import ReadOptions
 from apps.library.ingestion.readers.pdf import PdfReader
-from apps.library.samples import make_samples, office_lease
+from apps.library.samples import make_samples, office_lease, reading_with_proof
 
 SAMPLES = {"office-lease": make_samples.make_lease, "reading-with-proof": make_samples.make_guide}
 
@@ -53,3 +55,17 @@ def test_contents_name_the_printed_pages_and_sums_agree() -> None:
     monthly = sum(cost for _, cost in office_lease.SERVICES) * office_lease.SHARE_PER_MILLE / 12_000
     assert -(-monthly // 10) * 10 == 4_340
     assert "120 days’ written notice" in " ".join(pages["3"].split())
+
+
+def test_the_guide_calls_verdicts_as_the_screens_do() -> None:
+    section = dict(reading_with_proof.SECTIONS)["Verifying"]
+    assert set(re.findall("<tr><td>(.*?)</td>", section)) == set(Verdict.labels)
+
+
+def test_the_guide_promises_one_pass_and_nothing_more() -> None:
+    guide = " ".join(
+        " ".join(text for _, text in texts(committed("reading-with-proof").read_bytes())).split()
+    )
+    assert "One pass reads everything" in guide
+    assert "passes" not in guide.replace("the passes, the documents", "")
+    assert "thorough" not in guide
