@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
-from django.db.models import F, Sum
+from django.db.models import F, QuerySet, Sum
 from django.utils import timezone
 
 from apps.accounts.models import User
@@ -50,7 +50,7 @@ def add_upload(actor: User, corpus: Corpus, file: UploadedFile[Any]) -> AddedDoc
     """
     kind = _accept(file)
     digest = sha256_of(file)
-    known = _known(corpus, digest)
+    known = _entry_with(corpus, digest)
     if known is not None:
         return known
     revision_id = uuid.uuid4()
@@ -60,7 +60,7 @@ def add_upload(actor: User, corpus: Corpus, file: UploadedFile[Any]) -> AddedDoc
         with transaction.atomic():
             # One writer per corpus: ordinals are given in order, and two uploads of one content meet here.
             locked = Corpus.objects.select_for_update().get(pk=corpus.pk, deleted_at=None)
-            known = _known(locked, digest)
+            known = _entry_with(locked, digest) or _joined(locked, digest)
             if known is None:
                 added = _create_document(actor, locked, file, kind, digest, revision_id, stored)
     except BaseException:
@@ -86,7 +86,7 @@ def _check_quota(workspace: Workspace, more_bytes: int) -> None:
     if used + more_bytes > settings.WORKSPACE_QUOTA_BYTES:
         raise Refused(
             "over_quota",
-            f"This workspace holds {used // 10**6:,} MB of its {settings.WORKSPACE_QUOTA_BYTES // 10**6:,} MB. "
+            f"This workspace holds {used // 1024**2:,} MiB of its {settings.WORKSPACE_QUOTA_BYTES // 1024**2:,} MiB. "
             "Delete documents, or ask the operator for more room.",
             status=413,
             details={"used_bytes": used, "quota_bytes": settings.WORKSPACE_QUOTA_BYTES},
@@ -101,22 +101,26 @@ def stored_bytes(workspace: Workspace) -> int:
     return total or 0
 
 
-def _known(corpus: Corpus, digest: str) -> AddedDocument | None:
-    """The document of this content, joined to the corpus if it was only in the workspace."""
-    documents = Document.objects.filter(
+def _with_content(corpus: Corpus, digest: str) -> QuerySet[Document]:
+    return Document.objects.filter(
         workspace_id=corpus.workspace_id, deleted_at=None, current_revision__sha256=digest
     )
+
+
+def _entry_with(corpus: Corpus, digest: str) -> AddedDocument | None:
+    """The document of this content in this corpus."""
     entry = (
         CorpusEntry.objects.select_related("document__current_revision")
-        .filter(corpus=corpus, removed_at=None, document__in=documents)
+        .filter(corpus=corpus, removed_at=None, document__in=_with_content(corpus, digest))
         .first()
     )
-    if entry is not None:
-        return AddedDocument(entry.document, entry, is_known=True)
-    document = documents.select_related("current_revision").first()
-    if document is None:
-        return None
-    return AddedDocument(document, join_corpus(corpus, document), is_known=False)
+    return AddedDocument(entry.document, entry, is_known=True) if entry else None
+
+
+def _joined(corpus: Corpus, digest: str) -> AddedDocument | None:
+    """Content that only the workspace knows, joined to the corpus as it was read. The corpus must be locked."""
+    document = _with_content(corpus, digest).select_related("current_revision").first()
+    return AddedDocument(document, join_corpus(corpus, document), is_known=False) if document else None
 
 
 def join_corpus(corpus: Corpus, document: Document) -> CorpusEntry:

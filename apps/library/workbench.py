@@ -29,7 +29,7 @@ def documents_context(corpus: Corpus, user: User, *, show_all: bool = False) -> 
         "show_all": show_all,
         "bar": meter_bar(corpus.workspace, rows),
         "max_upload_bytes": settings.MAX_UPLOAD_BYTES,
-        "max_upload_mb": settings.MAX_UPLOAD_BYTES // 1024**2,
+        "max_upload_mib": settings.MAX_UPLOAD_BYTES // 1024**2,
     }
 
 

@@ -73,7 +73,7 @@ class UploadZone extends HTMLElement {
   send({ file, row }) {
     const limit = Number(this.dataset.maxBytes);
     if (file.size > limit) {
-      this.refuse(row, `It has ${mebibytes(file.size)} MB; up to ${mebibytes(limit)} MB are taken. Split it, or ask the operator to raise the limit.`);
+      this.refuse(row, `It has ${mebibytes(file.size)} MiB; up to ${mebibytes(limit)} MiB are taken. Split it, or ask the operator to raise the limit.`);
       return;
     }
     const state = row.querySelector(".upload-state");

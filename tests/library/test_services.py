@@ -148,6 +148,16 @@ def test_a_full_workspace_refuses_with_numbers(alice: User, corpus: Corpus, sett
     assert refused.value.details["quota_bytes"] == 100
 
 
+def test_a_full_workspace_is_told_in_the_unit_of_its_setting(
+    alice: User, corpus: Corpus, settings: Any
+) -> None:
+    document = add(alice, corpus).document
+    Revision.objects.filter(document=document).update(size_bytes=3 * 1024**2)
+    settings.WORKSPACE_QUOTA_BYTES = 3 * 1024**2
+    with pytest.raises(Refused, match="holds 3 MiB of its 3 MiB"):
+        services.add_upload(alice, corpus, upload(pdf_bytes(["Other words."])))
+
+
 @pytest.mark.parametrize(
     ("given", "shown"),
     [
