@@ -96,7 +96,7 @@ def test_every_state_of_a_document_has_its_row(house: House) -> None:
     page = body(house.client("alice").get(house.url("corpus")))
 
     assert "lease.pdf" in page
-    assert "1 of 2 pages without text" in page
+    assert "1 of 2 pages not read" in page
     assert "12 / 80" in page
     assert "It is damaged." in page
     assert "Retry" in page
