@@ -66,7 +66,7 @@ class Revision(Row):
     total = models.PositiveIntegerField(default=0)
     page_count = models.PositiveIntegerField(default=0)
     token_count = models.BigIntegerField(default=0)
-    """Sum of Page.tokens; what depends on the ordinal is added by `corpus_tokens`."""
+    """Sum of Page.tokens; what depends on the ordinal is added by `corpora.CorpusRow.tokens`."""
     pages_not_read = models.PositiveIntegerField(default=0)
     skipped_count = models.PositiveIntegerField(default=0)
     facts = models.JSONField(default=dict)
