@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from apps.accounts.models import User
+from apps.common.amounts import amount_text
 from apps.conversations.answer_display import answer_blocks
 from apps.conversations.models import Answer, Conversation, Evidence, Question
 from apps.library.corpora import CorpusRow
 from apps.library.models import Corpus, CorpusEntry, Document, Page, SkippedPath
 from apps.workspaces.models import Workspace
-
-
-def money(amount: Decimal | None) -> str | None:
-    """An amount in full, without exponent or trailing zeros."""
-    if amount is None:
-        return None
-    return format(amount.normalize(), "f") if amount else "0"
 
 
 def events_url(answer: Answer) -> str:
@@ -141,7 +134,7 @@ def answer_shape(answer: Answer) -> dict[str, Any]:
             "input_tokens": answer.input_tokens,
             "cached_tokens": answer.cached_tokens,
             "output_tokens": answer.output_tokens,
-            "cost_usd": money(answer.cost_usd),
+            "cost_usd": amount_text(answer.cost_usd),
             "estimated": answer.is_estimated,
         },
         "error": error,

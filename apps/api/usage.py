@@ -13,7 +13,7 @@ from ninja import Field, Query, Router, Schema
 from apps.api.auth import ApiRequest
 from apps.api.paging import Paging, read_cursor, write_cursor
 from apps.api.schemas import ListPage, UsageRowOut
-from apps.api.shapes import money
+from apps.common.amounts import amount_text
 from apps.common.http import Refused
 from apps.usage.csv_export import usage_csv
 from apps.usage.forms import PeriodForm
@@ -97,7 +97,7 @@ def _shape(row: UsageRow, keys: tuple[GroupKey, ...]) -> dict[str, Any]:
         "input_tokens": row.input_tokens,
         "cached_tokens": row.cached_tokens,
         "output_tokens": row.output_tokens,
-        "cost_usd": money(row.cost_usd) if row.has_price else None,
+        "cost_usd": amount_text(row.cost_usd) if row.has_price else None,
     }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
+from apps.common.amounts import amount_text
 from apps.llm.catalogue import Endpoint
 from apps.usage.prices import PriceQuote as PriceQuote
 
@@ -149,43 +150,8 @@ class Plan:
             "choices": [choice.to_json() for choice in self.choices],
         }
 
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Plan:
-        """The plan that `to_json` wrote. Raises KeyError for anything else."""
-        low, high = _cost_from_json(data["cost_usd"])
-        return cls(
-            fits=data["fits"],
-            over_by=data["over_by"],
-            code=data["code"],
-            reason=data["reason"],
-            model=data["model"],
-            endpoint_id=data["endpoint"],
-            model_id=data["model_id"],
-            fallbacks=tuple(data["fallbacks"]),
-            reading=data["reading"],
-            passes=tuple(_pass_from_json(planned) for planned in data["passes"]),
-            input_tokens=data["input_tokens"],
-            answer_allowance=data["answer_allowance"],
-            cost_low=low,
-            cost_high=high,
-            choices=tuple(_choice_from_json(choice) for choice in data["choices"]),
-        )
 
-
-def _cost_to_json(low: Decimal | None, high: Decimal | None) -> dict[str, str] | None:
+def _cost_to_json(low: Decimal | None, high: Decimal | None) -> dict[str, str | None] | None:
     if low is None or high is None:
         return None
-    return {"low": format(low.normalize(), "f"), "high": format(high.normalize(), "f")}
-
-
-def _cost_from_json(data: dict[str, str] | None) -> tuple[Decimal | None, Decimal | None]:
-    return (Decimal(data["low"]), Decimal(data["high"])) if data else (None, None)
-
-
-def _pass_from_json(data: dict[str, Any]) -> PlannedPass:
-    return PlannedPass(data["kind"], data["tokens"], tuple(PageRange(**pages) for pages in data["pages"]))
-
-
-def _choice_from_json(data: dict[str, Any]) -> PlanChoice:
-    low, high = _cost_from_json(data["cost_usd"])
-    return PlanChoice(data["model"], data["endpoint"], data["reading"], data["input_tokens"], low, high)
+    return {"low": amount_text(low), "high": amount_text(high)}

@@ -253,9 +253,17 @@ def test_pages_without_text_split_the_ranges() -> None:
 @pytest.mark.parametrize("tokens", [10_000, 500_000, 2_000_000])
 @pytest.mark.parametrize("model", ["auto", "scout", "nothing"])
 @pytest.mark.parametrize("price", [PRICE, None])
-def test_a_plan_survives_json(tokens: int, model: str, price: PriceQuote | None) -> None:
+def test_a_plan_is_stored_as_plain_json(tokens: int, model: str, price: PriceQuote | None) -> None:
     found = plan(tokens, BOTH, model=model, price=price)
-    assert Plan.from_json(json.loads(json.dumps(found.to_json()))) == found
+    stored = found.to_json()
+    assert json.loads(json.dumps(stored)) == stored
+    if found.cost_low is None or found.cost_high is None:
+        assert stored["cost_usd"] is None
+    else:
+        assert {key: Decimal(text) for key, text in stored["cost_usd"].items()} == {
+            "low": found.cost_low,
+            "high": found.cost_high,
+        }
 
 
 def test_the_conversation_counts() -> None:
