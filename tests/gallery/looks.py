@@ -21,7 +21,7 @@ SETTLED = """() => document.readyState === "complete"
     && [...document.images].every((image) => image.complete)"""
 
 # Text is clipped when an ancestor that hides its overflow, or the window, ends before it does, and no tooltip
-# gives it whole. What scrolls may reach out of sight. Line clamps are looked at by height.
+# gives it whole. What scrolls may reach out of its frame's sight; then the frame itself must be in the window.
 CLIPPED = """() => {
     const range = document.createRange();
     const hides = new Set(["hidden", "clip"]);
@@ -34,22 +34,18 @@ CLIPPED = """() => {
         const parent = text.parentElement;
         if (!text.data.trim() || isTold(parent) || !parent.checkVisibility({ visibilityProperty: true })) continue;
         range.selectNodeContents(text);
-        const box = range.getBoundingClientRect();
+        let box = range.getBoundingClientRect();
         if (!box.width) continue;
-        let ancestor = parent;
-        let left = 0, right = innerWidth, scrolled = false;
-        for (; ancestor && ancestor !== document.body; ancestor = ancestor.parentElement) {
-            const style = getComputedStyle(ancestor);
-            if (scrolls.has(style.overflowX)) { scrolled = true; break; }
-            if (hides.has(style.overflowX)) {
-                const frame = ancestor.getBoundingClientRect();
-                left = Math.max(left, frame.left);
-                right = Math.min(right, frame.right);
-                if (box.bottom > frame.bottom + 3 && hides.has(style.overflowY)) found.add(`${text.data.trim().slice(0, 60)} (below)`);
-            }
+        const words = text.data.trim().slice(0, 60);
+        for (let frame = parent; frame && frame !== document.body; frame = frame.parentElement) {
+            const style = getComputedStyle(frame);
+            const edges = frame.getBoundingClientRect();
+            if (scrolls.has(style.overflowX)) box = edges;
+            if (!hides.has(style.overflowX)) continue;
+            if (box.right > edges.right + 1.5 || box.left < edges.left - 1.5) found.add(words);
+            if (hides.has(style.overflowY) && box.bottom > edges.bottom + 3) found.add(`${words} (below)`);
         }
-        if (scrolled && left === 0 && right === innerWidth) continue;
-        if (box.right > right + 1.5 || box.left < left - 1.5) found.add(text.data.trim().slice(0, 60));
+        if (box.right > innerWidth + 1.5 || box.left < -1.5) found.add(words);
     }
     return [...found];
 }"""

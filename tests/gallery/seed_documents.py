@@ -114,6 +114,6 @@ def make_deep(workspace: Workspace, owner: User) -> Corpus:
         for blank in range(6, count, 37):
             texts[blank] = ""
         make_document(
-            corpus, f"Volume {number} {LONG_NAME if number == 3 else ''}.pdf", texts, added_by=owner
+            corpus, f"Volume {number}{f' {LONG_NAME}' if number == 3 else ''}.pdf", texts, added_by=owner
         )
     return corpus
