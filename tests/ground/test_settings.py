@@ -11,7 +11,7 @@ import pytest
 
 from tests.services import ROOT, clean_environment
 
-READS = re.compile(r"""(?:env_\w+|_seconds|environ(?:ment)?(?:\.get)?)[(\[]\s*"([A-Z][A-Z0-9_]+)\"""")
+READS = re.compile(r"""(?:env_\w+|_seconds|(?:environ|environment)(?:\.get)?)[(\[]\s*"([A-Z][A-Z0-9_]+)\"""")
 NOT_SETTINGS = {"PATH", "DJANGO_SETTINGS_MODULE", "PYTHONDONTWRITEBYTECODE", "TMPDIR", "MAKEFLAGS"}
 
 
