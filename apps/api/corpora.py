@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q
 from ninja import Query, Router
 from ninja.responses import Status
 
@@ -159,7 +158,7 @@ def list_conversations(request: ApiRequest, corpus_id: str, paging: Query[Paging
     """Newest first."""
     corpus = corpus_for(request.user, corpus_id)
     return page_of(
-        Conversation.objects.filter(Q(owner=request.user) | Q(shared_at__isnull=False), corpus=corpus),
+        Conversation.objects.readable_by(request.user).filter(corpus=corpus),
         ("-touched_at", "id"),
         paging,
         lambda conversation: conversation_shape(conversation, request.user),

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from django.db.models import Q
 from django.urls import reverse
 
 from apps.accounts.models import User
@@ -134,7 +133,8 @@ def model_options(states: Sequence[EndpointState]) -> tuple[ModelOption, ...]:
 def conversations_of(user: User, corpus: Corpus) -> list[Conversation]:
     """The conversations about a corpus that this person may open, the latest first. One query."""
     return list(
-        Conversation.objects.filter(Q(owner=user) | Q(shared_at__isnull=False), corpus=corpus)
+        Conversation.objects.readable_by(user)
+        .filter(corpus=corpus)
         .select_related("owner")
         .order_by("-touched_at", "id")[:CONVERSATIONS_LISTED]
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 
-from django.db.models import Q
 from django.urls import reverse
 
 from apps.accounts.models import User
@@ -14,8 +13,7 @@ from apps.conversations.models import Conversation
 
 def conversation_links(user: User, conversation_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
     """Where this person may read which of these conversations; the others are left out. One query."""
-    readable = Conversation.objects.filter(
-        Q(owner=user) | Q(shared_at__isnull=False),
+    readable = Conversation.objects.readable_by(user).filter(
         pk__in=list(conversation_ids),
         workspace__memberships__user=user,
         corpus__deleted_at=None,

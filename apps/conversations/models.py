@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
@@ -12,6 +13,15 @@ from django.utils import timezone
 from apps.common.rows import Row
 from apps.library.models import Corpus
 from apps.workspaces.models import Workspace
+
+if TYPE_CHECKING:
+    from apps.accounts.models import User
+
+
+class ConversationQuerySet(models.QuerySet["Conversation"]):
+    def readable_by(self, user: User) -> ConversationQuerySet:
+        """One's own and the shared ones. Whether one belongs to the workspace is asked at its door."""
+        return self.filter(models.Q(owner=user) | models.Q(shared_at__isnull=False))
 
 
 class Conversation(Row):
@@ -25,6 +35,8 @@ class Conversation(Row):
     title = models.CharField(max_length=200, blank=True)
     shared_at = models.DateTimeField(null=True)
     touched_at = models.DateTimeField(default=timezone.now)
+
+    objects = ConversationQuerySet.as_manager()
 
     class Meta:
         ordering = ["-touched_at", "id"]
