@@ -11,9 +11,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.gallery.house import CHROMIUM_ARGUMENTS
 from tests.gallery.looks import watch
-from tests.live.conftest import EMAIL, PASSWORD, House, _fresh_provider, house
+from tests.live.conftest import EMAIL, PASSWORD, House, house
 
-__all__ = ["_fresh_provider", "house"]
+__all__ = ["house"]
 
 IS_FOCUS_SEEN = """() => {
     const element = document.activeElement;
@@ -74,6 +74,7 @@ def signed_in(house: House, browser: Browser) -> Any:
 @pytest.fixture
 def desk(house: House, browser: Browser, signed_in: Any) -> Iterator[Desk]:
     """Closes her pages; a script error or a blocked style fails the test."""
+    house.provider.reset()
     before = len(browser.contexts)
     desk = Desk(house, browser, signed_in)
     yield desk
