@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from http.cookies import CookieError, SimpleCookie
 from importlib import import_module
 
 from django.conf import settings
 from django.contrib.auth import get_user
-from django.http import HttpRequest
+from django.http import HttpRequest, parse_cookie
 
 from apps.accounts.models import TOKEN_PREFIX, ApiToken, User, digest_token
 
@@ -27,13 +26,11 @@ def user_of_token(authorization: str) -> User | None:
 
 def user_of_cookies(cookie_header: str) -> User | None:
     """The active user of a session cookie, or None."""
-    try:
-        cookie = SimpleCookie(cookie_header).get(settings.SESSION_COOKIE_NAME)
-    except CookieError:
-        return None
-    if cookie is None:
+    # Django's own parser: the standard library's gives up at one odd cookie, such as another local program's.
+    session_key = parse_cookie(cookie_header).get(settings.SESSION_COOKIE_NAME)
+    if not session_key:
         return None
     request = HttpRequest()
-    request.session = import_module(settings.SESSION_ENGINE).SessionStore(cookie.value)
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
     user = get_user(request)
     return user if isinstance(user, User) and user.is_active else None

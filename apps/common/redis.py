@@ -28,15 +28,18 @@ def sync_redis() -> redis.Redis:
     )
 
 
-def async_redis(max_connections: int = 8) -> redis.asyncio.Redis:
-    """A client for the running loop; beyond its connections commands wait their turn instead of failing."""
+def async_redis(max_connections: int = 8, *, retries: int = 1) -> redis.asyncio.Redis:
+    """A client for the running loop; beyond its connections commands wait their turn instead of failing.
+
+    retries: 0 where a command must not be sent twice.
+    """
     pool: Any = redis.asyncio.BlockingConnectionPool.from_url(
         settings.REDIS_URL,
         max_connections=max_connections,
         timeout=10,
         socket_connect_timeout=CONNECT_SECONDS,
         socket_timeout=ANSWER_SECONDS,
-        retry=AsyncRetry(NoBackoff(), 1),
+        retry=AsyncRetry(NoBackoff(), retries),
     )
     return redis.asyncio.Redis(connection_pool=pool)
 

@@ -21,6 +21,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from apps.common.clean import TextCleaner
 from apps.connections.services import mark_unhealthy
 from apps.conversations.answer_display import AnswerChips, evidence_html
 from apps.conversations.citations import (
@@ -36,9 +37,10 @@ from apps.conversations.jobs import UNEXPECTED, Job, begin
 from apps.conversations.loop import AnswerLoop, answer_loop
 from apps.conversations.models import Answer, ReadingPass
 from apps.conversations.outcome import Outcome, book_attempt, end_answer, estimate_usage, usage_data
+from apps.conversations.packing import SourceRemoved
 from apps.conversations.rendering import Block, BlockRenderer
 from apps.conversations.services import status_data
-from apps.conversations.stream import EventWriter
+from apps.conversations.stream import EventWriter, delete_streams
 from apps.llm.errors import LLMError
 from apps.llm.gateway import stream_chat
 from apps.llm.types import Finished, RequestSent, Usage, Waiting
@@ -82,6 +84,7 @@ class AnswerRun:
         self.answer = job.answer
         self.writer = EventWriter(loop.redis, job.answer.pk)
         self.checker = EvidenceChecker(job.answer)
+        self.cleaner = TextCleaner()
         self.parser = AnswerParser(self.checker.pages.sent)
         self.chips = AnswerChips(job.answer, job.workspace_slug)
         self.renderer = BlockRenderer(self.chips.chip)
@@ -124,6 +127,12 @@ class AnswerRun:
             await asyncio.shield(reading)
         except LLMError as error:
             return await self._failed(error)
+        except SourceRemoved as error:
+            return Outcome(
+                Answer.Status.FAILED,
+                "source_removed",
+                f"“{error}” was deleted before it could be sent, and nothing was sent without it. Ask again.",
+            )
         except asyncio.CancelledError:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
@@ -201,10 +210,13 @@ class AnswerRun:
         await self.loop.in_rows_thread(book_attempt, self.answer, self.job.reading_pass, attempt, usage)
 
     async def _take_raw(self, chunk: str) -> None:
+        text = self.cleaner.feed(chunk)
+        if not text:
+            return
         if not self.raw:
             await self._begin_writing()
-        self.raw.append(chunk)
-        await self._take(self.parser.feed(chunk))
+        self.raw.append(text)
+        await self._take(self.parser.feed(text))
 
     async def _begin_writing(self) -> None:
         await self._status("writing", "Collecting quotes")
@@ -236,7 +248,7 @@ class AnswerRun:
             return
         position = self._evidence_count
         self._evidence_count += 1
-        row = await self.loop.in_rows_thread(self.checker.check, line, position)
+        row = await self.loop.in_checks_thread(self.checker.check, line, position)
         self.chips.add_evidence(row)
         html = await self.loop.in_rows_thread(evidence_html, row, self.job.workspace_slug)
         self._emit(
@@ -302,7 +314,7 @@ class AnswerRun:
         self, render: Callable[..., list[Block]], *text: str
     ) -> list[tuple[str, dict[str, Any]]]:
         started_at = time.monotonic()
-        blocks = await self.loop.in_rows_thread(render, *text)
+        blocks = await self.loop.in_checks_thread(render, *text)
         took = time.monotonic() - started_at
         self._render_again_at = time.monotonic() + max(BLOCK_SECONDS, BLOCK_REST * took)
         return [("block", asdict(block)) for block in blocks]
@@ -355,6 +367,7 @@ class AnswerRun:
             finish_reason=self.finish_reason,
         )
         if not written:
+            await self._leave_a_taken_answer(raw)
             return
         row = await self.loop.in_rows_thread(Answer.objects.get, pk=self.answer.pk)
         await self.writer.write(
@@ -363,6 +376,14 @@ class AnswerRun:
                 ("end", {"status": outcome.status, "code": outcome.code, "sentence": outcome.sentence}),
             ]
         )
+
+    async def _leave_a_taken_answer(self, raw: str) -> None:
+        """The reaper ended it, or it was deleted: what was sent is booked all the same, what is gone stays gone."""
+        attempts = self.job.reading_pass.attempts
+        if attempts and self.usage is None:
+            await self._book(attempts, estimate_usage(self.job.reading_pass, raw))
+        if not await self.loop.in_rows_thread(Answer.objects.filter(pk=self.answer.pk).exists):
+            await self.loop.in_rows_thread(delete_streams, [self.answer.pk])
 
     def _nothing_happened(self, outcome: Outcome) -> bool:
         return outcome is INTERRUPTED and self.job.reading_pass.attempts == 0

@@ -15,7 +15,7 @@ from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.quotes import PageWords, find_boxes
 from apps.library.ingestion.sandbox import ChildDied, ChildFailed
 from apps.library.models import Document, Page, Revision
-from apps.library.pictures import page_words
+from apps.library.pictures import PicturesBusy, page_words
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +129,14 @@ class EvidenceChecker:
             try:
                 revision = Revision.objects.get(pk=self.pages.documents[ordinal]["revision_id"])
                 self._words[key] = page_words(revision, [number]).get(number)
-            except (Revision.DoesNotExist, OSError, IngestionError, ChildDied, ChildFailed) as error:
+            except (
+                Revision.DoesNotExist,
+                OSError,
+                PicturesBusy,
+                IngestionError,
+                ChildDied,
+                ChildFailed,
+            ) as error:
                 log.warning("no places on page %s:%s of %s: %s", ordinal, number, self.answer.pk, error)
                 self._words[key] = None
         return self._words[key]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from apps.conversations.evidence import evidence_of
 from apps.conversations.models import Answer, Evidence, Mention, Verdict
 
 
@@ -28,7 +30,10 @@ def answer_markdown(answer: Answer) -> str:
     mentions = list(answer.mentions.all())
     sources = _sources(mentions, list(answer.evidence.all()))
     names = {entry["ordinal"]: entry["name"] for entry in answer.manifest}
-    parts = [f"# {' '.join(answer.question.text.split())}", _numbered(answer.text, mentions, sources).strip()]
+    parts = [
+        f"# {_plain(' '.join(answer.question.text.split()))}",
+        _numbered(answer.text, mentions, sources).strip(),
+    ]
     if answer.error_sentence:
         parts.append(f"*{answer.error_sentence}*")
     if sources:
@@ -45,13 +50,7 @@ def _sources(mentions: Iterable[Mention], evidence: list[Evidence]) -> dict[tupl
         place = (mention.ordinal, mention.first, mention.last)
         if place in sources:
             continue
-        quotes = [
-            row
-            for row in evidence
-            if row.ordinal == mention.ordinal
-            and row.page_number is not None
-            and mention.first <= row.page_number <= mention.last
-        ]
+        quotes = evidence_of(evidence, *place)
         label = quotes[0].label if quotes and mention.first == mention.last else ""
         sources[place] = Source(len(sources) + 1, *place, label=label, quotes=quotes)
     return sources
@@ -65,9 +64,21 @@ def _numbered(text: str, mentions: Iterable[Mention], sources: dict[tuple[int, i
         if not text.startswith(mention.marker, mention.offset) or mention.offset < position:
             continue
         source = sources[mention.ordinal, mention.first, mention.last]
-        pieces += [text[position : mention.offset], f"[{source.number}]"]
+        pieces += [_harmless(text[position : mention.offset]), f"[{source.number}]"]
         position = mention.offset + len(mention.marker)
-    return "".join([*pieces, text[position:]])
+    return "".join([*pieces, _harmless(text[position:])])
+
+
+_PICTURE = re.compile(r"!\[")
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+
+
+def _harmless(text: str) -> str:
+    """Markdown that loads nothing when it is opened elsewhere: no pictures, no HTML.
+
+    Also inside of code, where a program may disagree with us about what is code.
+    """
+    return _TAG.sub("&lt;", _PICTURE.sub("!\\\\[", text))
 
 
 def _source_lines(source: Source, names: dict[int, str]) -> str:

@@ -69,22 +69,30 @@ class Following:
         place, past, has_ended = await self._past(backlog, last_id)
         del backlog
         yield past
-        del past
+        asked_at = time.monotonic()
         while not has_ended:
             news = await mailbox.get(settings.STREAM_KEEPALIVE_SECONDS)
+            if not news or time.monotonic() - asked_at > settings.STREAM_KEEPALIVE_SECONDS:
+                # By the clock: a busy stream is never silent, and rights may end in the middle of it.
+                asked_at = time.monotonic()
+                if not await self.may_still_read():
+                    return
             fresh = [event for event in news if event.sort_key > place]
             if fresh:
                 place, has_ended = fresh[-1].sort_key, fresh[-1].name == "end"
                 yield b"".join(event.wire for event in fresh)
             elif not news:
-                if not await self.may_still_read():
-                    return
-                if await self.in_thread(_has_ended, self.answer.pk):
-                    # The worker died with its stream, or Redis lost it: the reaper has settled the row.
+                if await self._is_lost():
                     async for data in self._follow_row():
                         yield data
                     return
                 yield KEEPALIVE
+
+    async def _is_lost(self) -> bool:
+        """Whether nothing more will come here: Redis lost the stream, or its worker died and was settled."""
+        return await self.in_thread(_has_ended, self.answer.pk) or not await self.hub.has_stream(
+            self.answer.pk
+        )
 
     async def _past(self, backlog: list[StreamEvent], last_id: str) -> tuple[tuple[int, int], bytes, bool]:
         """(place of the last event sent, bytes, whether the end is among them)."""
@@ -124,9 +132,20 @@ class Following:
 
 
 def _is_whole(backlog: list[StreamEvent]) -> bool:
-    """Whether a stream still has its beginning: Redis may have lost it and gone on with what came later."""
-    first_delta = next((event for event in backlog if event.name == "delta"), None)
-    return bool(backlog) and (first_delta is None or json.loads(first_delta.data)["offset"] == 0)
+    """Whether a stream has all of its text and blocks: Redis may have lost its beginning, or a part of it."""
+    length, blocks = 0, 0
+    for event in backlog:
+        if event.name == "delta":
+            data = json.loads(event.data)
+            if data["offset"] != length:
+                return False
+            length += len(data["text"])
+        elif event.name == "block":
+            index = json.loads(event.data)["index"]
+            if index > blocks:
+                return False
+            blocks = max(blocks, index + 1)
+    return bool(backlog)
 
 
 def _position(backlog: list[StreamEvent], last_id: str) -> int | None:

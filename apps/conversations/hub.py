@@ -100,7 +100,12 @@ class Hub:
         watch.mailboxes.add(mailbox)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._follow(), name="events-hub")
-        await self._wake()
+        try:
+            await self._wake()
+        except BaseException:
+            # The caller has nothing yet to unsubscribe with.
+            self.unsubscribe(answer_id, mailbox)
+            raise
         return mailbox
 
     def unsubscribe(self, answer_id: uuid.UUID, mailbox: Mailbox) -> None:
@@ -113,6 +118,9 @@ class Hub:
     async def backlog(self, answer_id: uuid.UUID, after_id: str) -> list[StreamEvent]:
         entries = await self.redis.xrange(stream_key(answer_id), min=f"({after_id}")
         return [parse_entry(entry) for entry in entries]
+
+    async def has_stream(self, answer_id: uuid.UUID) -> bool:
+        return bool(await self.redis.exists(stream_key(answer_id)))
 
     async def close(self) -> None:
         if self._task:

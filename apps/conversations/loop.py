@@ -27,6 +27,9 @@ P = ParamSpec("P")
 
 ROW_THREADS = 8
 """Threads in which the loop's coroutines touch the database; each keeps one connection."""
+CHECK_THREADS = 4
+"""Threads for what may take long: searching all pages for a quote, waiting for a parser child. Apart from the
+others, so that claims, Stop and text are never late because somebody's page is slow."""
 
 
 class AnswerLoop:
@@ -35,6 +38,7 @@ class AnswerLoop:
         self._tasks: set[asyncio.Task[Any]] = set()
         self.is_closing = False
         self._rows = ThreadPoolExecutor(ROW_THREADS, thread_name_prefix="rows")
+        self._checks = ThreadPoolExecutor(CHECK_THREADS, thread_name_prefix="checks")
         self._redis: Any = None
         threading.Thread(target=self._run, name="answers-loop", daemon=True).start()
 
@@ -46,7 +50,7 @@ class AnswerLoop:
     def redis(self) -> Any:
         """The loop's client; made in the loop at first use."""
         if self._redis is None:
-            self._redis = async_redis()
+            self._redis = async_redis(retries=0)
         return self._redis
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -65,6 +69,10 @@ class AnswerLoop:
     async def in_rows_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run blocking work, such as queries, beside the loop."""
         return await self.loop.run_in_executor(self._rows, _closing, partial(function, *args, **kwargs))
+
+    async def in_checks_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run blocking work that may take seconds beside the loop, without holding up anybody's row."""
+        return await self.loop.run_in_executor(self._checks, _closing, partial(function, *args, **kwargs))
 
     def cancel_all(self) -> None:
         """End every answer now. Tasks go on waiting until their answers have written their outcome."""

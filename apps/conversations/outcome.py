@@ -84,8 +84,8 @@ def end_answer(
         if not Answer.objects.select_for_update().filter(pk=answer.pk, claim=claim).exists():
             return False
         passes = list(answer.passes.all())
+        book_unbooked(answer, raw)
         for reading_pass in passes:
-            _book_what_is_missing(answer, reading_pass, raw)
             _end_pass(reading_pass, outcome, raw, finish_reason)
         Mention.objects.filter(answer=answer).delete()
         Mention.objects.bulk_create(mentions_of(answer, text), ignore_conflicts=True)
@@ -106,14 +106,17 @@ def end_answer(
     return True
 
 
-def _book_what_is_missing(answer: Answer, reading_pass: ReadingPass, raw: str) -> None:
-    if reading_pass.attempts == 0 or reading_pass.status != ReadingPass.Status.RUNNING:
-        return
-    booked = LedgerEntry.objects.filter(
-        reading_pass_id=reading_pass.pk, attempt=reading_pass.attempts, corrects=None
-    )
-    if not booked.exists():
-        book_attempt(answer, reading_pass, reading_pass.attempts, estimate_usage(reading_pass, raw))
+def book_unbooked(answer: Answer, raw: str | None = None) -> None:
+    """Book the attempts that were sent and nobody booked, as estimates. raw: what came; None takes the row's."""
+    for reading_pass in answer.passes.all():
+        if reading_pass.attempts == 0 or reading_pass.status != ReadingPass.Status.RUNNING:
+            continue
+        booked = LedgerEntry.objects.filter(
+            reading_pass_id=reading_pass.pk, attempt=reading_pass.attempts, corrects=None
+        )
+        if not booked.exists():
+            usage = estimate_usage(reading_pass, answer.raw if raw is None else raw)
+            book_attempt(answer, reading_pass, reading_pass.attempts, usage)
 
 
 def _end_pass(reading_pass: ReadingPass, outcome: Outcome, raw: str, finish_reason: str) -> None:

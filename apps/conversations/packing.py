@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q
 
 from apps.conversations.models import Answer, ReadingPass
 from apps.conversations.prompt import PackedDocument, PageText, build_messages
@@ -18,6 +17,10 @@ from apps.llm.types import ChatRequest
 
 class EndpointGone(Exception):
     """The catalogue no longer has the endpoint that the plan named."""
+
+
+class SourceRemoved(Exception):
+    """A document was deleted between asking and sending; its name. Nothing may be answered without its pages."""
 
 
 def chat_request(answer: Answer, reading_pass: ReadingPass) -> ChatRequest:
@@ -45,23 +48,41 @@ def _document(entry: dict[str, Any]) -> PackedDocument:
 
 
 def _pages(entry: dict[str, Any]) -> Callable[[], Iterable[PageText]]:
-    """The pages of a manifest entry, read anew at each call, in the thread that asks."""
-    inside = Q()
-    for first, last in entry["ranges"]:
-        inside |= Q(number__gte=first, number__lte=last)
+    """The pages of a manifest entry, read anew at each call, in the thread that asks. Raises SourceRemoved."""
+    ranges = entry["ranges"]
+    expected = sum(last - first + 1 for first, last in ranges)
     with_label = entry["kind"] == Document.Kind.REPOSITORY
 
     def pages() -> Iterator[PageText]:
+        # One span and a walk instead of a condition per range: a scan with blank backs has a thousand ranges.
         rows = (
-            Page.objects.filter(inside, revision_id=entry["revision_id"], state=Page.State.READ, tokens__gt=0)
+            Page.objects.filter(
+                revision_id=entry["revision_id"], number__gte=ranges[0][0], number__lte=ranges[-1][1]
+            )
             .order_by("number")
             .values_list("number", "text", "label")
         )
+        sent = 0
         try:
-            for number, text, label in rows.iterator(chunk_size=500):
+            for number, text, label in _inside(rows.iterator(chunk_size=500), ranges):
+                sent += 1
                 yield PageText(number, text, label if with_label else "")
         finally:
             # The gateway's threads come and go; none may keep a connection.
             connection.close()
+        if sent != expected:
+            raise SourceRemoved(entry["name"])
 
     return pages
+
+
+def _inside(
+    rows: Iterable[tuple[int, str, str]], ranges: Sequence[Sequence[int]]
+) -> Iterator[tuple[int, str, str]]:
+    """The rows whose number lies in a range; both grow."""
+    position = 0
+    for row in rows:
+        while position < len(ranges) and ranges[position][1] < row[0]:
+            position += 1
+        if position < len(ranges) and ranges[position][0] <= row[0]:
+            yield row

@@ -152,6 +152,7 @@ def ask_question(
         if earlier is not None:
             return earlier
     _check_pace(actor, conversation.workspace)
+    _check_parent_ended(parent_answer)
     prepared = prepare(conversation.corpus, text, model, reading, selection, parent_answer)
     _refuse_unless_fits(prepared.plan)
     try:
@@ -202,6 +203,16 @@ def _asked_before(conversation: Conversation, idempotency_key: str) -> Answer | 
     return Answer.objects.filter(
         question__conversation=conversation, question__idempotency_key=idempotency_key
     ).last()
+
+
+def _check_parent_ended(parent_answer: Answer | None) -> None:
+    """What follows an answer is counted with its text, so that text must be final."""
+    if any(answer.is_running for answer in path_to(parent_answer)):
+        raise Refused(
+            "still_running",
+            "The answer before this question is still being written. Wait for its end, or stop it.",
+            status=409,
+        )
 
 
 def _check_pace(actor: User, workspace: Workspace) -> None:
@@ -310,12 +321,22 @@ def rename_conversation(actor: User, conversation: Conversation, title: str) -> 
 
 def delete_conversation(actor: User, conversation: Conversation) -> None:
     """Remove questions, answers and streams; running answers are stopped. What they cost stays on the ledger."""
-    answers = Answer.objects.filter(question__conversation=conversation)
-    ids = list(answers.values_list("pk", flat=True))
+    from apps.conversations.outcome import book_unbooked
+
     with transaction.atomic():
-        for answer_id in answers.filter(status__in=Answer.RUNNING).values_list("pk", flat=True):
-            settle(answer_id)
+        # Under this lock no question is added between the listing and the deletion.
+        Conversation.objects.select_for_update().get(pk=conversation.pk)
+        answers = list(
+            Answer.objects.select_for_update()
+            .filter(question__conversation=conversation)
+            .prefetch_related("question", "passes")
+        )
+        for answer in answers:
+            if answer.is_running:
+                book_unbooked(answer)
+                settle(answer.pk)
         record(actor, "conversation.delete", conversation, conversation.workspace_id)
+        ids = [answer.pk for answer in answers]
         # Questions and answers point at each other; the tree goes with its conversation in one delete.
         conversation.delete()
         transaction.on_commit(lambda: stream.delete_streams(ids))

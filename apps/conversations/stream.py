@@ -66,26 +66,30 @@ def event_fields(name: str, data: dict[str, Any]) -> dict[Any, Any]:
 class EventWriter:
     """Appends events of one answer from the worker's loop, several in one round trip.
 
-    A Redis that does not answer must not end an answer: the events are dropped, `is_broken` is set, and the
-    row goes on being written.
+    A Redis that does not answer must not end an answer, and a stream with a hole is worse than none: after the
+    first batch that could not be written the stream is given up, viewers go on from the row, and only the row
+    is written. The client must not retry by itself, or a batch could stand there twice.
     """
 
     def __init__(self, client: Any, answer_id: uuid.UUID | str) -> None:
         self._client = client
         self._key = stream_key(answer_id)
-        self.is_broken = False
+        self._is_given_up = False
 
     async def write(self, events: Iterable[tuple[str, dict[str, Any]]]) -> None:
-        pipe = self._client.pipeline(transaction=False)
-        for name, data in events:
-            pipe.xadd(self._key, event_fields(name, data))
-        pipe.expire(self._key, KEPT_SECONDS)
         try:
+            if self._is_given_up:
+                await self._client.delete(self._key)
+                return
+            pipe = self._client.pipeline(transaction=False)
+            for name, data in events:
+                pipe.xadd(self._key, event_fields(name, data))
+            pipe.expire(self._key, KEPT_SECONDS)
             await pipe.execute()
         except (redis.exceptions.RedisError, OSError):
-            if not self.is_broken:
+            if not self._is_given_up:
                 log.warning("events of %s cannot be written; the row goes on", self._key)
-            self.is_broken = True
+            self._is_given_up = True
 
 
 def append_now(answer_id: uuid.UUID | str, events: Iterable[tuple[str, dict[str, Any]]]) -> None:

@@ -8,6 +8,7 @@ import re
 import pytest
 from django.urls import reverse
 
+from apps.conversations import export
 from apps.conversations.models import Answer, Conversation, Question, Verdict
 from apps.library.models import Document
 from apps.library.services import delete_document
@@ -204,3 +205,12 @@ def test_the_export_numbers_its_sources(room: Room) -> None:
     assert "1. lease.pdf, p. 2" in text
     assert "“Either party may terminate with 120 days written notice.” (word for word)" in text
     assert "2. lease.pdf, p. 3" in text
+
+
+def test_an_export_loads_nothing_when_it_is_opened() -> None:
+    hostile = "See ![x](https://evil.example/?q=1) and <img src=https://evil.example> and `<script>`; 3 < 4."
+    harmless = export._harmless(hostile)
+    assert "![" not in harmless.replace("!\\[", "")
+    assert "<img" not in harmless
+    assert "<script" not in harmless
+    assert "3 < 4" in harmless

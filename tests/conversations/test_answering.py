@@ -22,6 +22,7 @@ from apps.llm.errors import LLMError
 from apps.llm.providers.scripted import Script
 from apps.usage.models import LedgerEntry, Reservation
 from tests.conversations.conftest import Desk
+from tests.factories import make_document
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.services]
 
@@ -240,3 +241,48 @@ def test_a_document_deleted_meanwhile_leaves_the_answer_its_words(desk: Desk, sc
 
     assert "120 days" in snapshot_of_row(answer).blocks[0]
     assert answer.evidence.count() == 2
+
+
+def test_a_document_deleted_before_it_was_sent_ends_the_answer_without_a_call(
+    desk: Desk, script: Script
+) -> None:
+    answer = ask(desk)
+    delete_document(desk.alice, desk.corpus.entries.get().document)
+    run(answer)
+
+    assert (answer.status, answer.error_code) == (Answer.Status.FAILED, "source_removed")
+    assert not LedgerEntry.objects.filter(answer_id=answer.pk).exists()
+    assert Reservation.objects.get(answer_id=answer.pk).settled_at is not None
+
+
+def test_a_scan_with_a_thousand_blank_backs_can_be_asked(desk: Desk, script: Script) -> None:
+    make_document(desk.corpus, "duplex.pdf", ["A page of words.", ""] * 1100)
+    script.reply(ANSWER)
+    answer = run(ask(desk))
+
+    assert answer.status == Answer.Status.DONE
+    assert script.prompts[0].count("A page of words.") == 1100
+
+
+def test_a_split_emoji_and_a_nul_reach_the_row_whole(desk: Desk, script: Script) -> None:
+    script.reply("Fine \ud83d", "\ude00 and\x00 the end.")
+    answer = run(ask(desk))
+
+    assert (answer.status, answer.text) == (Answer.Status.DONE, "Fine 😀 and the end.")
+
+
+def test_a_conversation_deleted_meanwhile_leaves_its_bill_and_no_stream(
+    desk: Desk, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "wait_before", lambda attempt, seconds: 1.5)
+    script.reply(error=LLMError("busy", reached_host=True, status=503))
+    script.reply(ANSWER)
+    answer = ask(desk)
+    working = threading.Thread(target=answering.run_answer, args=[str(answer.pk)])
+    working.start()
+    time.sleep(0.6)
+    services.delete_conversation(desk.alice, desk.conversation)
+    working.join(15)
+
+    assert LedgerEntry.objects.filter(answer_id=answer.pk).exists()
+    assert not sync_redis().exists(stream_key(answer.pk))

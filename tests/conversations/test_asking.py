@@ -19,7 +19,7 @@ from apps.library.models import Page, Revision
 from apps.library.services import set_ticked
 from apps.llm.providers.scripted import Script
 from apps.usage.budgets import budget_state, set_monthly_limit
-from apps.usage.models import Reservation
+from apps.usage.models import LedgerEntry, Reservation
 from tests.conversations.conftest import Desk
 from tests.factories import make_answer, make_answered, make_corpus, make_document, make_question
 
@@ -243,3 +243,23 @@ def test_a_sample_corpus_has_a_question_ready_until_somebody_asked(desk: Desk, c
     assert "How can the lease end?</textarea>" in client.get(url).content.decode()
     services.start_conversation(desk.alice, desk.corpus)
     assert "How can the lease end?</textarea>" not in client.get(url).content.decode()
+
+
+def test_a_follow_up_waits_for_the_answer_before_it(desk: Desk, script: Script) -> None:
+    first = services.ask_question(desk.alice, desk.conversation, "One?")
+    with pytest.raises(Refused) as refused:
+        services.ask_question(desk.alice, desk.conversation, "Two?", parent_answer=first)
+    assert (refused.value.status, refused.value.code) == (409, "still_running")
+
+
+def test_deleting_a_running_conversation_books_what_was_sent(desk: Desk, script: Script) -> None:
+    answer = services.ask_question(desk.alice, desk.conversation, "How?")
+    answer.claim_for_answering(60)
+    ReadingPass.objects.filter(answer=answer).update(attempts=1, status=ReadingPass.Status.RUNNING)
+
+    services.delete_conversation(desk.alice, desk.conversation)
+
+    entry = LedgerEntry.objects.get(answer_id=answer.pk)
+    assert entry.is_estimated
+    assert entry.input_tokens == answer.plan["input_tokens"]
+    assert budget_state(desk.workspace).reserved == 0

@@ -284,3 +284,46 @@ async def test_too_many_streams_are_refused(desk: Desk, application: AnswerEvent
             assert (b"retry-after", b"5") in second.start["headers"]
     async with Viewer(application, answer, authorization=token) as third:
         assert third.status == 200
+
+
+async def test_rights_that_end_end_a_busy_stream_too(desk: Desk, application: AnswerEvents) -> None:
+    answer = await sync_to_async(running_answer)(desk)
+    await sync_to_async(share_conversation)(desk.alice, desk.conversation, True)
+    await sync_to_async(append_now)(answer.pk, [("status", {"stage": "writing", "sentence": "Writing"})])
+    token = await sync_to_async(token_of)(desk.bob)
+
+    async def write_on() -> None:
+        for number in range(60):
+            await sync_to_async(append_now)(answer.pk, [("delta", {"offset": number, "text": "x"})])
+            await asyncio.sleep(0.1)
+
+    async with Viewer(application, answer, authorization=token) as viewer:
+        writing = asyncio.create_task(write_on())
+        await Membership.objects.filter(user=desk.bob).adelete()
+        seen = [event async for event in viewer.events(5) if event.name == "delta"]
+        writing.cancel()
+    assert len(seen) < 40
+
+
+async def test_a_stream_with_a_hole_is_not_shown(desk: Desk, application: AnswerEvents) -> None:
+    answer = await sync_to_async(make_answer)(
+        await sync_to_async(make_question)(desk.conversation), "abcdefghixyz", status=Answer.Status.WRITING
+    )
+    token = await sync_to_async(token_of)(desk.alice)
+    await sync_to_async(append_now)(
+        answer.pk, [("delta", {"offset": 0, "text": "abc"}), ("delta", {"offset": 9, "text": "xyz"})]
+    )
+    async with Viewer(application, answer, authorization=token) as viewer:
+        async for event in viewer.events():
+            assert event.name in {"snapshot", "status"}
+            assert event.name != "snapshot" or event.data["text"] == "abcdefghixyz"
+            break
+
+
+async def test_a_strange_cookie_beside_ours_does_no_harm(desk: Desk, application: AnswerEvents) -> None:
+    answer = await sync_to_async(make_answered)(desk.corpus, desk.alice)
+    client = Client()
+    await sync_to_async(client.force_login)(desk.alice)
+    ours = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
+    async with Viewer(application, answer, cookie='foo={"a":1}; ' + ours) as viewer:
+        assert viewer.status == 200

@@ -194,8 +194,12 @@ def test_links_lead_through_the_page_that_names_the_host() -> None:
     assert "m (a@example.org)" in inspector.text
 
 
-def test_a_host_behind_a_user_name_is_named() -> None:
-    assert "(evil.example)" in inspect(whole("[x](https://bank.example@evil.example/)")).text
+def test_a_host_behind_a_user_name_is_no_link() -> None:
+    assert "/leave/" not in whole("[x](https://bank.example@evil.example/)")
+
+
+def test_a_host_in_letters_that_look_like_others_is_named_as_what_it_is() -> None:
+    assert "(xn--bnk-6cd.example)" in inspect(whole("[x](https://b\u0430nk.example/)")).text
 
 
 def test_what_markdown_offers_is_rendered() -> None:
