@@ -12,7 +12,7 @@ from django.http import FileResponse, Http404, HttpResponse
 from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.sandbox import ChildDied, ChildFailed
 from apps.library.models import Document, Page
-from apps.library.pictures import ZOOM_DPI, page_picture
+from apps.library.pictures import ZOOM_DPI, PicturesBusy, page_picture
 
 
 class StreamedFile(FileResponse):
@@ -29,9 +29,11 @@ class StreamedFile(FileResponse):
 
 
 def picture_response(page: Page, dpi: int = ZOOM_DPI[0]) -> HttpResponse:
-    """The page as WebP; Http404 when it cannot be drawn or its original is gone."""
+    """The page as WebP; 503 when too many are being drawn, Http404 when it cannot be or its original is gone."""
     try:
         webp = page_picture(page.revision, page.number, dpi)
+    except PicturesBusy:
+        return HttpResponse(status=503, headers={"Retry-After": "5"})
     except (IngestionError, ChildDied, ChildFailed, FileNotFoundError) as error:
         raise Http404("This page has no picture.") from error
     return HttpResponse(webp, content_type="image/webp")

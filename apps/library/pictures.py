@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 
 from django.core.files.base import ContentFile
@@ -19,6 +21,26 @@ ZOOM_DPI = (DEFAULT_DPI, 2 * DEFAULT_DPI)
 """The two sizes that are made: for reading, and for zooming in. A closed set bounds what is kept."""
 
 
+MOST_CHILDREN = 4
+WAIT_SECONDS = 20
+_children = threading.BoundedSemaphore(MOST_CHILDREN)
+
+
+class PicturesBusy(Exception):
+    """All parser children that pictures may have are at work; try again in a moment."""
+
+
+@contextmanager
+def _place_for_a_child() -> Iterator[None]:
+    """Bounds what one process starts: a hostile page costs each child its whole time and memory."""
+    if not _children.acquire(timeout=WAIT_SECONDS):
+        raise PicturesBusy
+    try:
+        yield
+    finally:
+        _children.release()
+
+
 def page_picture(revision: Revision, number: int, dpi: int = DEFAULT_DPI) -> bytes:
     """A page (1-based) as WebP, made at first sight. Raises as ingestion.pictures.render_page, ValueError for
     another dpi than ZOOM_DPI names, FileNotFoundError when the original is gone."""
@@ -30,7 +52,7 @@ def page_picture(revision: Revision, number: int, dpi: int = DEFAULT_DPI) -> byt
             return bytes(kept.read())
     except FileNotFoundError:
         pass
-    with open_original(revision) as file:
+    with _place_for_a_child(), open_original(revision) as file:
         picture = pictures.render_page(file.fileno(), number, dpi=dpi)
     _keep(name, picture)
     return picture
@@ -44,7 +66,7 @@ def page_words(revision: Revision, numbers: Sequence[int]) -> dict[int, PageWord
     found = {number: words for number in numbers if (words := _kept_words(revision, number)) is not None}
     missing = [number for number in numbers if number not in found]
     if missing:
-        with open_original(revision) as file:
+        with _place_for_a_child(), open_original(revision) as file:
             read = pictures.page_words(file.fileno(), missing)
         for number, words in read.items():
             _keep(words_name(revision, number), json.dumps(asdict(words), ensure_ascii=False).encode())

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+import threading
 import uuid
-from datetime import timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
@@ -40,13 +44,22 @@ def read_revision(revision_id: str) -> None:
     if claim is None:
         return
     try:
-        _read(revision, claim)
+        with _renewed(revision, claim):
+            _read(revision, claim)
     except ClaimLost:
         log.info("revision %s: claim lost, stopped", revision.pk)
     except IngestionError as error:
         _end_without_pages(revision, claim, error.code, error.sentence)
     except (ChildDied, ChildFailed) as error:
         _end_without_pages(revision, claim, getattr(error, "code", "limit_reached"), error.sentence)
+    except SoftTimeLimitExceeded:
+        _end_without_pages(
+            revision,
+            claim,
+            "took_too_long",
+            f"Reading took longer than {settings.LONGEST_TASK_SECONDS // 60} minutes and was stopped. "
+            "Split the file and bring the parts.",
+        )
     except FileNotFoundError:
         _end_without_pages(
             revision,
@@ -64,6 +77,33 @@ def read_revision(revision_id: str) -> None:
         )
 
 
+@contextmanager
+def _renewed(revision: Revision, claim: uuid.UUID) -> Iterator[None]:
+    """Renew the claim while a range takes long: a page that hangs may cost several children their whole time."""
+    is_over = threading.Event()
+
+    def renew() -> None:
+        while not is_over.wait(settings.INGEST_CLAIM_SECONDS / 3):
+            try:
+                revision.write_claimed(claim, claimed_until=_claim_end())
+            except DatabaseError:
+                log.warning("the claim on revision %s could not be renewed now", revision.pk)
+            finally:
+                connection.close()
+
+    thread = threading.Thread(target=renew, name="claim", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def _claim_end() -> datetime:
+    return timezone.now() + timedelta(seconds=settings.INGEST_CLAIM_SECONDS)
+
+
 def _read(revision: Revision, claim: uuid.UUID) -> None:
     stored = set(Page.objects.filter(revision=revision).values_list("number", flat=True))
     _write(revision, claim, stage="Opening", done=len(stored))
@@ -78,8 +118,7 @@ def _read(revision: Revision, claim: uuid.UUID) -> None:
 
 def _write(revision: Revision, claim: uuid.UUID, **fields: object) -> None:
     """Write under the claim and renew it."""
-    until = timezone.now() + timedelta(seconds=settings.INGEST_CLAIM_SECONDS)
-    if not revision.write_claimed(claim, claimed_until=until, **fields):
+    if not revision.write_claimed(claim, claimed_until=_claim_end(), **fields):
         raise ClaimLost
 
 

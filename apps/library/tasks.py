@@ -6,6 +6,7 @@ import logging
 from datetime import timedelta
 
 from celery import shared_task
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -22,7 +23,11 @@ UNFINISHED = [Revision.Status.UPLOADED, Revision.Status.READING]
 HALF_UPLOAD_AGE = timedelta(hours=24)
 
 
-@shared_task(name="apps.library.tasks.ingest_revision")
+@shared_task(
+    name="apps.library.tasks.ingest_revision",
+    soft_time_limit=settings.LONGEST_TASK_SECONDS,
+    time_limit=settings.LONGEST_TASK_SECONDS + 300,
+)
 def ingest_revision(revision_id: str) -> None:
     """Read one revision to its end state, unless it is gone, ended, or held by another worker."""
     reading.read_revision(revision_id)
