@@ -60,9 +60,12 @@ def budget_state(workspace: Workspace) -> BudgetState:
 
 
 def monthly_limit(workspace: Workspace) -> Decimal | None:
-    """The workspace's own budget, else the installation's; 0 in either is no limit: None."""
-    own = own_limit(workspace)
-    return (settings.MONTHLY_BUDGET_USD if own is None else own) or None
+    """The lower of the workspace's own budget and the installation's; 0 in either is no limit: None.
+
+    The installation's is a ceiling, because anybody who makes a workspace may set its budget.
+    """
+    limits = [limit for limit in (own_limit(workspace), settings.MONTHLY_BUDGET_USD) if limit]
+    return min(limits, default=None)
 
 
 def own_limit(workspace: Workspace) -> Decimal | None:

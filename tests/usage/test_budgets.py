@@ -29,14 +29,15 @@ def test_without_a_budget_nothing_is_refused(workspace: Workspace) -> None:
     assert (state.limit, state.left, state.reserved) == (None, None, Decimal(1000))
 
 
-def test_the_installations_budget_holds_unless_the_workspace_has_its_own(
+def test_the_installations_budget_is_a_ceiling_for_the_workspaces_own(
     workspace: Workspace, settings: Settings
 ) -> None:
     settings.MONTHLY_BUDGET_USD = Decimal(5)
     assert budget_state(workspace).limit == 5
-    limit_to(workspace, "7")
-    assert budget_state(workspace).limit == 7
-    limit_to(workspace, "0")
+    for own, holds in (("3", 3), ("7", 5), ("0", 5)):
+        limit_to(workspace, own)
+        assert budget_state(workspace).limit == holds
+    settings.MONTHLY_BUDGET_USD = Decimal(0)
     assert budget_state(workspace).limit is None
 
 
