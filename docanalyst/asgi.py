@@ -22,8 +22,11 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 EVENTS_PATH = re.compile(r"/api/v1/answers/([0-9A-Za-z-]{1,64})/events")
-MAX_BODY_BYTES = 5 * settings.MAX_UPLOAD_BYTES + 1024 * 1024
-"""Of a whole request; a single file has its own limit. Django spools a body before it looks at it."""
+UPLOAD_PATH = re.compile(r"(?:/w/[^/]+|/api/v1)/corpora/[0-9A-Za-z-]{1,64}/documents/?")
+# Django spools a whole body to the data volume before it knows whose request it is.
+MAX_BODY_BYTES = 4 * 1024 * 1024
+MAX_UPLOAD_BODY_BYTES = 5 * settings.MAX_UPLOAD_BYTES + 1024 * 1024
+"""Of a whole upload, several files in one form; a single file has its own limit."""
 
 # Here each request has a thread of its own: no later request would find a connection kept for it, and the
 # connection would stay open until Python's next large collection.
@@ -50,12 +53,20 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await answer_events(scope, receive, send, events[1])
         return
     try:
-        await django_application(scope, _counted(receive), send)
+        await django_application(scope, _counted(receive, _body_limit(scope)), send)
     except BodyTooLarge:
         await _too_large(send)
 
 
-def _counted(receive: Receive) -> Receive:
+def _body_limit(scope: Scope) -> int:
+    """Large bodies go to upload addresses only, and only from somebody who at least claims to be known."""
+    is_upload = UPLOAD_PATH.fullmatch(scope["path"]) is not None
+    names = {name.lower() for name, _ in scope["headers"]}
+    is_known = not names.isdisjoint({b"cookie", b"authorization"})
+    return MAX_UPLOAD_BODY_BYTES if is_upload and is_known else MAX_BODY_BYTES
+
+
+def _counted(receive: Receive, limit_bytes: int) -> Receive:
     """Count what really arrives; Content-Length is only a claim."""
     received = 0
 
@@ -63,7 +74,7 @@ def _counted(receive: Receive) -> Receive:
         nonlocal received
         message = await receive()
         received += len(message.get("body", b""))
-        if received > MAX_BODY_BYTES:
+        if received > limit_bytes:
             raise BodyTooLarge
         return message
 
