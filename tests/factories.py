@@ -28,7 +28,7 @@ from apps.conversations.models import (
     ReadingPass,
     Verdict,
 )
-from apps.conversations.selection import ranges
+from apps.conversations.plans import ranges
 from apps.library import storage
 from apps.library.ingestion.pymupdf_lean import pymupdf
 from apps.library.models import Corpus, CorpusEntry, Document, Page, Revision

@@ -24,6 +24,7 @@ from apps.conversations.plans import (
     PlannedPass,
     Preference,
     PriceQuote,
+    ranges,
 )
 from apps.conversations.prompt import count_prompt, document_tokens
 from apps.llm.catalogue import Endpoint, is_quote_finder
@@ -116,18 +117,11 @@ def plan_answer(
 
 def page_ranges(documents: Iterable[DocumentPages]) -> tuple[PageRange, ...]:
     """The pages of documents as ranges of consecutive numbers, in the order they are sent."""
-    ranges: list[PageRange] = []
-    for document in documents:
-        first = last = 0
-        for page in document.pages:
-            if page.number != last + 1 or not first:
-                if first:
-                    ranges.append(PageRange(document.ordinal, first, last))
-                first = page.number
-            last = page.number
-        if first:
-            ranges.append(PageRange(document.ordinal, first, last))
-    return tuple(ranges)
+    return tuple(
+        PageRange(document.ordinal, first, last)
+        for document in documents
+        for first, last in ranges(page.number for page in document.pages)
+    )
 
 
 def answer_allowance(endpoint: Endpoint) -> int:

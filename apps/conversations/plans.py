@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
@@ -149,6 +150,20 @@ class Plan:
             "cost_usd": _cost_to_json(self.cost_low, self.cost_high),
             "choices": [choice.to_json() for choice in self.choices],
         }
+
+
+def ranges(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Growing numbers as (first, last) runs: 1 2 3 7 → (1, 3), (7, 7)."""
+    first = last = None
+    for number in numbers:
+        if last is not None and number == last + 1:
+            last = number
+            continue
+        if first is not None and last is not None:
+            yield first, last
+        first = last = number
+    if first is not None and last is not None:
+        yield first, last
 
 
 def _cost_to_json(low: Decimal | None, high: Decimal | None) -> dict[str, str | None] | None:
