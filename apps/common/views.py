@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-from urllib.parse import urlsplit
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -14,10 +13,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from apps.common.http import refusal
+from apps.common.links import outward_host
 
 logger = logging.getLogger("docanalyst.errors")
 
-OUTWARD_SCHEMES = {"http", "https", "mailto"}
 LONGEST_ADDRESS = 2_000
 
 
@@ -29,29 +28,6 @@ def leave(request: HttpRequest) -> HttpResponse:
     if host is None:
         return refusal(request, 400, "This link names no page elsewhere.", "bad_link")
     return render(request, "leave.html", {"target": target, "host": host})
-
-
-def outward_host(target: str) -> str | None:
-    """Whom an address leads to, as people should read it (host, or the mail address); None when it may not be followed."""
-    if any(character.isspace() or not character.isprintable() for character in target) or "\\" in target:
-        return None
-    try:
-        parts = urlsplit(target)
-        host = parts.hostname
-    except ValueError:
-        return None
-    if parts.scheme not in OUTWARD_SCHEMES:
-        return None
-    if parts.scheme == "mailto":
-        return parts.path or None
-    if not host or "@" in parts.netloc:
-        # What stands before an @ reads like a host and is none.
-        return None
-    try:
-        # Letters that look like others are shown as what they are.
-        return host.encode("idna").decode("ascii")
-    except UnicodeError:
-        return None
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import nh3
 from markdown_it import MarkdownIt
@@ -26,6 +26,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
+from apps.common.links import outward_host
 from apps.conversations.verification import Verdict
 
 LEAVE_PATH = "/leave/"
@@ -43,7 +44,6 @@ VERDICT_SIGNS: dict[Verdict, str] = {
 
 # Above this a code block is shown without colours: a lexer takes about 15 ms for 1,000 characters.
 _HIGHLIGHT_UP_TO_CHARACTERS = 10_000
-_SCHEMES = ("https", "http", "mailto")
 
 _OPEN, _CLOSE, _DIGIT_ZERO = "\ue000", "\ue001", 0xE010
 _PRIVATE_USE = re.compile("[\ue000-\uf8ff\U000f0000-\U0010ffff]")
@@ -268,21 +268,7 @@ def _citation_rule(state: StateInline, silent: bool) -> bool:
 
 
 def _is_allowed_link(url: str) -> bool:
-    return _link_host(url) is not None
-
-
-def _link_host(url: str) -> str | None:
-    """What a reader is told a link leads to; None for a link that is not followed."""
-    try:
-        parts = urlsplit(url.strip())
-        host = parts.hostname
-    except ValueError:
-        return None
-    if parts.scheme not in _SCHEMES:
-        return None
-    if parts.scheme == "mailto":
-        return parts.path.partition("?")[0] if "@" in parts.path else None
-    return host or None
+    return outward_host(url) is not None
 
 
 def _written(match: re.Match[str], env: EnvType) -> str:
@@ -326,7 +312,7 @@ class _Renderer(RendererHTML):
         return f'<a href="{LEAVE_PATH}?to={quote(url, safe="")}">'
 
     def link_close(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
-        host = _link_host(env["open_link"]) or ""
+        host = outward_host(env["open_link"]) or ""
         return f'</a> <span class="link-host">({html.escape(host)})</span>'
 
     def renderToken(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
