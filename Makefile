@@ -32,7 +32,7 @@ format: ## Format sources and templates
 	@$(BOOTSTRAP) dev -- ruff format --quiet .
 	@find templates apps -name '*.html' -exec $(BOOTSTRAP) dev -- djade --target-version 5.2 {} +
 
-bench: ## Print the figures of the performance table
+bench: ## Measure speed and memory, and print the figures
 	@exec $(BOOTSTRAP) dev -- python -m pytest tests/bench -p no:xdist -p no:randomly -q -s
 
 screenshots: ## Draw every screen into screenshots/
