@@ -7,7 +7,7 @@ from django.test import Client
 from apps.api.v1 import api
 from tests.api.conftest import Caller
 
-DESIGNED = """
+EVERY_CALL = """
 GET POST /workspaces
 GET POST /workspaces/{workspace_id}/corpora
 GET PATCH DELETE /corpora/{corpus_id}
@@ -33,7 +33,7 @@ GET /usage
 
 def test_the_schema_describes_every_call(alice: Caller) -> None:
     schema = alice.get("/openapi.json").json()
-    for line in DESIGNED.split("\n")[1:-1]:
+    for line in EVERY_CALL.split("\n")[1:-1]:
         *methods, path = line.split()
         described = schema["paths"][f"/api/v1{path}"]
         assert {method.lower() for method in methods} <= set(described), path
