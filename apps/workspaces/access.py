@@ -25,7 +25,7 @@ class Right(IntEnum):
     """What may be done in a workspace; each includes those before it.
 
     VIEW: open shared conversations, documents, citations. CONTRIBUTE: upload, ask, share and delete one's own.
-    ADMINISTER: people, budgets, connections, usage, any document. OWN: delete or transfer the workspace.
+    ADMINISTER: its name, people, budget, usage, any document. OWN: name owners.
     """
 
     VIEW = 1

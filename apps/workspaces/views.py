@@ -15,8 +15,8 @@ from apps.workspaces.models import Role, Workspace
 RIGHTS_IN_WORDS = [
     ("Open shared conversations, documents and citations", Right.VIEW),
     ("Upload, ask, share and delete what is one's own", Right.CONTRIBUTE),
-    ("People, budgets, connections, usage, any document", Right.ADMINISTER),
-    ("Delete or transfer the workspace, name owners", Right.OWN),
+    ("The name, people, the budget, usage, any document", Right.ADMINISTER),
+    ("Name owners", Right.OWN),
 ]
 
 
