@@ -9,10 +9,10 @@ import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from apps.common.addresses import is_loopback
 from docanalyst.secrets import data_dir_from_environment
 
 # The guardian of an instance that was killed keeps the lock while it cleans up.
@@ -135,16 +135,6 @@ def installation_from_environment(environ: Mapping[str, str] = os.environ) -> In
         url=url,
         redis_url=environ.get("REDIS_URL", "").strip(),
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach what listens there; a name counts only when it is localhost."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _in_brackets(host: str) -> str:

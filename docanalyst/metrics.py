@@ -12,10 +12,10 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 from redis import Redis, RedisError
 
+from apps.common.addresses import is_loopback
 from apps.common.health import QUEUES, heartbeat_key
 from apps.conversations.models import Answer
 from apps.library.models import Revision
-from docanalyst.installation import is_loopback
 
 
 @login_not_required

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
-from ipaddress import ip_address
 from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
@@ -18,6 +17,7 @@ from openai import AsyncOpenAI, AsyncStream, Omit
 from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletionChunk
 
+from apps.common.addresses import is_loopback
 from apps.llm.catalogue import Endpoint
 from apps.llm.deadlines import deadlines
 from apps.llm.errors import LLMError, Phase, WireFault, classify
@@ -198,7 +198,7 @@ def client_for(endpoint: Endpoint) -> AsyncOpenAI:
                 limits=httpx2.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=5),
                 # Documents go to the host that was agreed to, and to no other.
                 follow_redirects=False,
-                trust_env=not _is_loopback(endpoint.base_url),
+                trust_env=not is_loopback(urlsplit(endpoint.base_url).hostname or ""),
             ),
         )
         # The client picks these up from variables meant for another host.
@@ -313,11 +313,3 @@ def _amount(value: object) -> Decimal | None:
     except InvalidOperation:
         return None
     return amount if amount.is_finite() and amount >= 0 else None
-
-
-def _is_loopback(base_url: str) -> bool:
-    host = urlsplit(base_url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
