@@ -10,10 +10,11 @@ from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
-from redis import Redis, RedisError
+from redis import RedisError
 
 from apps.common.addresses import is_loopback
 from apps.common.health import QUEUES, heartbeat_key
+from apps.common.redis import look_redis
 from apps.conversations.models import Answer
 from apps.library.models import Revision
 
@@ -42,9 +43,9 @@ def lines() -> Iterator[str]:
     yield from _gauge("docanalyst_documents", "Readings of documents by state", "state", _by_status(Revision))
     yield from _gauge("docanalyst_answers", "Answers by state", "state", _by_status(Answer))
     try:
-        with Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=2) as redis:
-            lengths = {queue: int(redis.llen(queue)) for queue in QUEUES}
-            alive = {queue: int(redis.exists(heartbeat_key(queue))) for queue in QUEUES}
+        redis = look_redis()
+        lengths = {queue: int(redis.llen(queue)) for queue in QUEUES}
+        alive = {queue: int(redis.exists(heartbeat_key(queue))) for queue in QUEUES}
     except RedisError:
         yield from _gauge("docanalyst_redis_up", "Whether Redis answers", None, {"": 0})
         return

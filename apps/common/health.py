@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -16,7 +15,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.crypto import get_random_string
 from django.views.decorators.http import require_safe
-from redis import Redis
+
+from apps.common.redis import look_redis
 
 logger = logging.getLogger("docanalyst.health")
 
@@ -110,13 +110,8 @@ def _migrations() -> str:
     return "missing" if executor.migration_plan(executor.loader.graph.leaf_nodes()) else "ok"
 
 
-def _client() -> Redis:
-    return Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=2)
-
-
 def _redis() -> str:
-    with _client() as redis:
-        redis.ping()
+    look_redis().ping()
     return "ok"
 
 
@@ -127,5 +122,4 @@ def _storage() -> str:
 
 
 def _worker(queue: str) -> str:
-    with _client() as redis:
-        return "ok" if redis.exists(heartbeat_key(queue)) else "no sign of life"
+    return "ok" if look_redis().exists(heartbeat_key(queue)) else "no sign of life"

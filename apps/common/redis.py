@@ -15,17 +15,26 @@ from redis.retry import Retry
 
 CONNECT_SECONDS = 2
 ANSWER_SECONDS = 5
+LOOK_SECONDS = 2
 
 
 @cache
-def sync_redis() -> redis.Redis:
-    """The process's client for short commands; fails within seconds while the server is down."""
+def sync_redis(*, answer_seconds: float = ANSWER_SECONDS, retries: int = 1) -> redis.Redis:
+    """The process's client for short commands; fails within seconds while the server is down.
+
+    One for each pair of limits, kept.
+    """
     return redis.Redis.from_url(
         settings.REDIS_URL,
         socket_connect_timeout=CONNECT_SECONDS,
-        socket_timeout=ANSWER_SECONDS,
-        retry=Retry(NoBackoff(), 1),
+        socket_timeout=answer_seconds,
+        retry=Retry(NoBackoff(), retries),
     )
+
+
+def look_redis() -> redis.Redis:
+    """The client of those who only look whether the server is there: they wait less, and ask once."""
+    return sync_redis(answer_seconds=LOOK_SECONDS, retries=0)
 
 
 def async_redis(max_connections: int = 8, *, retries: int = 1) -> redis.asyncio.Redis:

@@ -6,12 +6,20 @@ from django.test import Client
 from redis import Redis
 
 from apps.common import health
+from apps.common.redis import sync_redis
 
 
 @pytest.fixture(autouse=True)
 def _look_each_time(monkeypatch):
     monkeypatch.setattr(health, "KEEP_SECONDS", -1.0)
     monkeypatch.setattr(health, "KEEP_MISSING_SECONDS", -1.0)
+
+
+@pytest.fixture(autouse=True)
+def _client_of_each_test():
+    sync_redis.cache_clear()
+    yield
+    sync_redis.cache_clear()
 
 
 @pytest.fixture
