@@ -46,8 +46,6 @@ __all__ = [
     "prompt_room",
 ]
 
-# Up to here Maverick is the better reader wherever it is to be had (apps/conversations/README.md, Plan).
-MAVERICK_UP_TO_TOKENS = 128_000
 # Long enough for the longest answers; an endpoint that writes less lowers it.
 ANSWER_ALLOWANCE_TOKENS = 8_192
 # Hosts' chat templates differ from the one we count with.
@@ -65,13 +63,14 @@ def plan_answer(
     offers: Sequence[EndpointOffer],
     *,
     question_tokens: int,
+    maverick_up_to_tokens: int,
     history_tokens: int = 0,
-    maverick_up_to_tokens: int = MAVERICK_UP_TO_TOKENS,
 ) -> Plan:
     """Choose model and endpoint for one pass over the selected documents, or refuse with numbers.
 
     documents: by ordinal. offers: what the workspace may call, unhealthy ones included, so that a refusal can
-    name them. question_tokens: of the prompt's end (`prompt.question_tokens`). Makes no query and no call.
+    name them. question_tokens: of the prompt's end (`prompt.question_tokens`). maverick_up_to_tokens: up to here
+    Maverick is the better reader wherever it is to be had (README.md, Plan). Makes no query and no call.
     """
     documents = [document for document in documents if document.pages]
     documents_tokens = sum(

@@ -6,9 +6,11 @@ import json
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
+from apps.conversations import planning
 from apps.conversations.planning import (
     Choices,
     DocumentPages,
@@ -19,10 +21,11 @@ from apps.conversations.planning import (
     PriceQuote,
     answer_allowance,
     page_ranges,
-    plan_answer,
     prompt_room,
 )
 from apps.llm.catalogue import Endpoint
+
+plan_answer = partial(planning.plan_answer, maverick_up_to_tokens=128_000)
 
 PRICE = PriceQuote(Decimal("0.10"), None, Decimal("0.30"), date(2026, 1, 1))
 
