@@ -9,6 +9,7 @@ from uuid import UUID
 from ninja import Field, Schema
 from pydantic import ConfigDict, StringConstraints
 
+from apps.conversations.plans import Reading
 from apps.conversations.services import LONGEST_QUESTION
 
 Item = TypeVar("Item")
@@ -38,7 +39,6 @@ class ErrorOut(Schema):
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 DocumentName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Reading = Literal["auto", "one_pass", "thorough"]
 
 
 class NameIn(Body):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django import forms
 
+from apps.conversations.plans import READINGS
 from apps.conversations.services import LONGEST_QUESTION
 
 
@@ -10,9 +11,7 @@ class QuestionForm(forms.Form):
 
     text = forms.CharField(required=False, strip=True, max_length=LONGEST_QUESTION)
     model = forms.CharField(required=False, max_length=80, empty_value="auto")
-    reading = forms.ChoiceField(
-        required=False, choices=[("auto", "auto"), ("one_pass", "one_pass"), ("thorough", "thorough")]
-    )
+    reading = forms.ChoiceField(required=False, choices=[(reading, reading) for reading in READINGS])
     parent_answer = forms.UUIDField(required=False)
     idempotency_key = forms.CharField(required=False, max_length=80)
 

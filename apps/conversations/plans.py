@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from apps.common.amounts import amount_text
 from apps.llm.catalogue import Endpoint
@@ -13,6 +13,7 @@ from apps.usage.prices import PriceQuote as PriceQuote
 
 Reading = Literal["auto", "one_pass", "thorough"]
 Preference = Literal["scout", "best"]
+READINGS: tuple[Reading, ...] = get_args(Reading)
 PassKind = Literal["one_pass", "read", "write"]
 
 AUTO = "auto"
