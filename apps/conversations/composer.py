@@ -13,6 +13,7 @@ from apps.accounts.models import User
 from apps.connections.services import EndpointState, usable_endpoints_for
 from apps.conversations.models import Answer, Conversation, Question
 from apps.conversations.plan_line import PlanLine, host_name
+from apps.conversations.services import LONGEST_QUESTION
 from apps.library.models import Corpus, CorpusEntry
 from apps.llm.catalogue import is_quote_finder
 from apps.llm.names import family_name
@@ -55,6 +56,10 @@ class Composer:
     running: Answer | None
     line: PlanLine | None = None
     refusal: str = ""
+
+    @property
+    def longest_text(self) -> int:
+        return LONGEST_QUESTION
 
     @property
     def parent_id(self) -> uuid.UUID | None:

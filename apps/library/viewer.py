@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from apps.library.ingestion.quotes import Box, PageWords
 from apps.library.models import Document, Page
+from apps.library.pictures import ZOOM_DPI
 from apps.workspaces.models import Workspace
 
 ZOOMS = (50, 75, 100, 125, 150, 200, 300)
@@ -72,6 +73,11 @@ class ViewerPage:
     @property
     def has_picture(self) -> bool:
         return self.document.kind == Document.Kind.PDF and self.page.width > 0
+
+    @property
+    def zoom_dpi(self) -> int:
+        """Of the picture for screens with twice the pixels."""
+        return ZOOM_DPI[1]
 
     @property
     def query(self) -> str:
