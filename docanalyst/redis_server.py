@@ -12,7 +12,6 @@ import shutil
 import socket
 import stat
 import subprocess
-import time
 from pathlib import Path
 from urllib.parse import quote
 
@@ -129,15 +128,6 @@ def remove_socket(data_dir: Path) -> None:
     path.unlink(missing_ok=True)
     if data_dir not in path.parents and path.parent.is_dir():
         path.parent.rmdir()
-
-
-def wait_until_ready(socket_path: Path, *, timeout_seconds: float) -> None:
-    """Return once the server answers PING; raise RedisUnavailable when it does not in time."""
-    deadline = time.monotonic() + timeout_seconds
-    while not answers_ping(socket_path):
-        if time.monotonic() > deadline:
-            raise RedisUnavailable(f"Redis did not answer on {socket_path} within {timeout_seconds:.0f} s.")
-        time.sleep(0.02)
 
 
 def answers_ping(socket_path: Path) -> bool:

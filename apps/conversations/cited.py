@@ -17,15 +17,6 @@ VERDICT_SENTENCES = {
     Verdict.NOT_FOUND: "These words were not found on this page.",
     Verdict.INVALID: "This page was not sent.",
 }
-VERDICT_SIGNS = {
-    Verdict.EXACT: "✓",
-    Verdict.CLOSE: "≈",
-    Verdict.ALTERED: "≠",
-    Verdict.ELSEWHERE: "↷",
-    Verdict.PAGE_ONLY: "?",
-    Verdict.NOT_FOUND: "✕",
-    Verdict.INVALID: "✕",
-}
 
 
 @dataclass(frozen=True)
@@ -33,10 +24,6 @@ class CitedQuote:
     """A quote of the page with its verdict in words."""
 
     evidence: Evidence
-
-    @property
-    def sign(self) -> str:
-        return VERDICT_SIGNS[Verdict(self.evidence.verdict)]
 
     @property
     def sentence(self) -> str:

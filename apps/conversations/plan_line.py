@@ -16,9 +16,7 @@ class PricedChoice:
     """Another way to ask, as a button: what it is called and what it costs."""
 
     model: str
-    reading: str
     name: str
-    tokens: int
     low: Decimal | None
     high: Decimal | None
 
@@ -68,9 +66,7 @@ def _priced(choice: PlanChoice, state: EndpointState | None) -> PricedChoice:
     host = f" at {host_name(state)}" if state else ""
     return PricedChoice(
         model=choice.endpoint_id,
-        reading=choice.reading,
         name=f"{family_name(choice.model)}{host}",
-        tokens=choice.input_tokens,
         low=choice.cost_low,
         high=choice.cost_high,
     )

@@ -71,7 +71,6 @@ class Meter:
     all_tokens: int
     pages: int
     documents: int
-    selected_documents: int
     running: int
 
 
@@ -98,6 +97,5 @@ def corpus_meter(rows: Iterable[CorpusRow]) -> Meter:
         all_tokens=sum(row.tokens for row in ready),
         pages=sum(row.revision.page_count for row in ready),
         documents=len(rows),
-        selected_documents=sum(row.is_ticked for row in ready),
         running=sum(row.is_running for row in rows),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, Q, Sum
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
@@ -38,7 +38,6 @@ def corpora_of(workspace: Workspace) -> list[ShelvedCorpus]:
         pages=Sum(f"{revision}__page_count", filter=present),
         tokens=Sum(f"{revision}__token_count", filter=present),
         running=Count("entries", filter=present & Q(**{f"{revision}__status__in": ["uploaded", "reading"]})),
-        sorted_name=F("name"),
     )
     return [
         ShelvedCorpus(each, each.documents, each.pages or 0, each.tokens or 0, each.running)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models import Q
 from django.http import QueryDict
@@ -43,7 +42,7 @@ class HighlightBox:
 
 @dataclass(frozen=True)
 class ViewerPage:
-    """One page in the viewer. highlights: places of quotes; note: who cites it and how (conversations)."""
+    """One page in the viewer. highlights: places of quotes."""
 
     workspace: Workspace
     document: Document
@@ -52,7 +51,6 @@ class ViewerPage:
     highlights: tuple[HighlightBox, ...] = ()
     zoom: int = 100
     tab: str = "page"
-    note: Any = None
 
     @property
     def page_count(self) -> int:

@@ -70,10 +70,6 @@ class Workspace(Row):
     def can_administer(self) -> bool:
         return self.can("administer")
 
-    @property
-    def can_own(self) -> bool:
-        return self.can("own")
-
     def get_absolute_url(self) -> str:
         return f"/w/{self.slug}/"
 
