@@ -359,6 +359,8 @@ def _sanitise(rendered: str) -> str:
         url_schemes=set(),
         link_rel="noopener noreferrer nofollow",
         strip_comments=True,
+        # Wide ones scroll by themselves, which must also be possible with the keyboard.
+        set_tag_attribute_values={"pre": {"tabindex": "0"}, "table": {"tabindex": "0"}},
     )
 
 

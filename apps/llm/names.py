@@ -27,5 +27,8 @@ def family_name(family: str) -> str:
 
 
 def provider_name(endpoint: Endpoint) -> str:
-    """“DeepInfra”; a host without a name is called by its address."""
-    return _PROVIDERS.get(endpoint.provider) or urlsplit(endpoint.base_url).hostname or endpoint.provider
+    """“DeepInfra”; a host without a name is called by its address, with the port where it names one."""
+    address = urlsplit(endpoint.base_url)
+    port = f":{address.port}" if address.port else ""
+    known = _PROVIDERS.get(endpoint.provider)
+    return known or (f"{address.hostname}{port}" if address.hostname else endpoint.provider)

@@ -87,7 +87,7 @@ function showCard(link) {
     more.textContent = `and ${items.length - 3} more`;
     card.append(more);
   }
-  document.body.append(card);
+  document.getElementById("main").append(card);
   link.setAttribute("aria-describedby", "cite-card");
   // The card stands for the plain tooltip.
   if (link.title) {

@@ -17,8 +17,8 @@ ALLOWED = {
     "ol": {"start"},
     "span": {"class"},
     "code": {"class"},
-    "p": set(), "h3": set(), "h4": set(), "h5": set(), "h6": set(), "li": set(), "ul": set(), "pre": set(),
-    "blockquote": set(), "br": set(), "em": set(), "strong": set(), "s": set(), "hr": set(), "table": set(),
+    "p": set(), "h3": set(), "h4": set(), "h5": set(), "h6": set(), "li": set(), "ul": set(), "pre": {"tabindex"},
+    "blockquote": set(), "br": set(), "em": set(), "strong": set(), "s": set(), "hr": set(), "table": {"tabindex"},
     "thead": set(), "tbody": set(), "tr": set(), "td": {"class"}, "th": {"class"},
 }  # fmt: skip
 
@@ -47,6 +47,7 @@ class Inspector(HTMLParser):
         given = dict(attrs)
         assert tag in ALLOWED, tag
         assert set(given) <= ALLOWED[tag] | {"dir"}, (tag, given)
+        assert given.get("tabindex", "0") == "0", (tag, given)
         if tag == "a":
             assert "a" not in self.open
             href = given["href"] or ""
