@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.factories import pdf_bytes
 from tests.live.client import ApiError, Screen
 from tests.live.conftest import House
+from tests.llm.llama_reference import reference_count
 
 pytestmark = pytest.mark.services
 
@@ -46,17 +43,6 @@ def sent_prompt(house: House, request_id: int = -1) -> str:
     return "".join(message["content"] for message in house.provider.messages(request_id))
 
 
-def counted_by_llama(messages: list[dict[str, Any]]) -> int:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.llm.llama_reference"],
-        input=json.dumps(messages),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return int(done.stdout)
-
-
 def test_every_page_is_sent_once_in_order_and_counted_exactly(house: House, corpus: str) -> None:
     plan = house.api.post(f"/corpora/{corpus}/plan", {"text": "How can the lease end?"})
     answer_id = house.api.ask(corpus, "How can the lease end?")
@@ -76,7 +62,7 @@ def test_every_page_is_sent_once_in_order_and_counted_exactly(house: House, corp
             ]
             assert prompt[position + len(marker) :].startswith(text + "\n\n")
     assert "[[9:9]]" not in prompt
-    assert counted_by_llama(house.provider.messages()) == plan["input_tokens"]
+    assert reference_count(house.provider.messages()) == plan["input_tokens"]
     assert answer["usage"]["input_tokens"] == plan["input_tokens"]
     coverage = house.api.get(f"/answers/{answer_id}/coverage")
     assert (coverage["pages_selected"], coverage["pages_sent"], coverage["not_sent"]) == (40, 40, [])

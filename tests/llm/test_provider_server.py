@@ -17,7 +17,7 @@ from apps.llm.gateway import stream_chat
 from apps.llm.tokens import image_tokens
 from apps.llm.types import ChatImage, ChatRequest, TextDelta, Usage
 from tests.llm.conftest import PAGE_1, PAGE_2, QUESTION, REMINDER, MakeRequest
-from tests.llm.test_tokens import ROOT, reference_count
+from tests.llm.llama_reference import ROOT, reference_count
 from tests.provider_replies import find_pages, find_question
 from tests.provider_server import ProviderServer
 

@@ -1,16 +1,10 @@
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.common.markers import DOCUMENT_HEADING, QUESTION_HEADING, REMINDER_HEADING, pack_page, packed_tail
 from apps.llm.tokens import count_tokens, image_tokens, marker_tokens, prompt_tokens
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.llm.llama_reference import reference_count
 
 PAGES = [
     "Either party may terminate with 120 days’ written notice.",
@@ -22,19 +16,6 @@ PAGES = [
     "]]\n/]]//",
     "wide" + " " * 60_000 + "gap " + "x" * 60_000,
 ]
-
-
-def reference_count(messages: list[dict[str, str]]) -> int:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.llm.llama_reference"],
-        input=json.dumps(messages),
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=ROOT,
-        timeout=120,
-    )
-    return int(done.stdout)
 
 
 def test_the_sum_of_all_parts_is_what_llama_counts_for_the_request() -> None:

@@ -1,4 +1,4 @@
-"""People and a workspace of the money tests: alice owns, bob is a member, charlie is outside."""
+"""Usage, attempts and ledger entries of the money tests."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, Protocol
 
 import pytest
 
-from apps.accounts.models import User
 from apps.llm.types import Usage
 from apps.usage.ledger import Attempt, append_entry
 from apps.usage.models import LedgerEntry
 from apps.usage.prices import PriceQuote
-from apps.workspaces.models import Membership, Role, Workspace
+from apps.workspaces.models import Workspace
+from tests.people import alice, bob, charlie, operator, workspace  # noqa: F401 (fixtures)
 
 SCOUT_PRICE = PriceQuote(
     input=Decimal("0.10"), cached_input=None, output=Decimal("0.30"), from_date=date(2026, 1, 1)
@@ -54,40 +54,8 @@ def an_attempt(**fields: Any) -> Attempt:
     )
 
 
-def person(name: str, **fields: Any) -> User:
-    return User.objects.create_user(f"{name}@example.org", "a long password", name=name, **fields)
-
-
 @pytest.fixture
-def alice(db: None) -> User:
-    return person("alice")
-
-
-@pytest.fixture
-def bob(db: None) -> User:
-    return person("bob")
-
-
-@pytest.fixture
-def charlie(db: None) -> User:
-    return person("charlie")
-
-
-@pytest.fixture
-def operator(db: None) -> User:
-    return person("olga", is_staff=True)
-
-
-@pytest.fixture
-def workspace(alice: User, bob: User) -> Workspace:
-    workspace = Workspace.objects.create(name="Acme", slug="acme")
-    Membership.objects.create(workspace=workspace, user=alice, role=Role.OWNER)
-    Membership.objects.create(workspace=workspace, user=bob, role=Role.MEMBER)
-    return workspace
-
-
-@pytest.fixture
-def book(workspace: Workspace) -> Booking:
+def book(workspace: Workspace) -> Booking:  # noqa: F811 (the fixture)
     """Append an entry of the workspace; `cost` is what the host says it charged."""
 
     def book(cost: str | None = None, **fields: Any) -> LedgerEntry:
