@@ -30,12 +30,9 @@ __all__ = [
     "EvidenceLine",
     "MarkerSeen",
     "PageKey",
-    "PageOfLine",
     "SentPages",
     "TextDelta",
     "canonical_marker",
-    "parse_evidence_line",
-    "parse_pairs",
 ]
 
 _TAG = re.compile(r"<\s{0,3}(/?)\s{0,3}evidence\s{0,3}>", re.IGNORECASE)

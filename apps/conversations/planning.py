@@ -23,7 +23,6 @@ from apps.conversations.plans import (
     PlanChoice,
     PlannedPass,
     Preference,
-    PriceQuote,
     ranges,
 )
 from apps.conversations.prompt import count_prompt, document_tokens
@@ -34,12 +33,8 @@ __all__ = [
     "Choices",
     "DocumentPages",
     "EndpointOffer",
-    "PageRange",
     "PageSize",
     "Plan",
-    "PlanChoice",
-    "PlannedPass",
-    "PriceQuote",
     "answer_allowance",
     "page_ranges",
     "plan_answer",

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from apps.common.amounts import amount_text
 from apps.llm.catalogue import Endpoint
-from apps.usage.prices import PriceQuote as PriceQuote
+from apps.usage.prices import PriceQuote
 
 Reading = Literal["auto", "one_pass", "thorough"]
 Preference = Literal["scout", "best"]

@@ -21,7 +21,7 @@ from apps.common.markers import (
     neutralise,
     pack_page,
 )
-from apps.conversations.citations import PageKey
+from apps.conversations.marker_grammar import PageKey
 from apps.llm.tokens import count_tokens, marker_tokens, prompt_tokens
 from apps.llm.types import ChatMessage
 

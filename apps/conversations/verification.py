@@ -23,7 +23,7 @@ from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
 
 from apps.common.folding import FoldedText, fold, fold_plain
-from apps.conversations.citations import PageKey
+from apps.conversations.marker_grammar import PageKey
 from apps.conversations.wording import Word, changes_meaning, says_the_same, scan_shape, split_words
 
 Verdict = Literal["exact", "close", "altered", "elsewhere", "not_found", "page_only", "invalid"]

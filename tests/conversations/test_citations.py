@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from apps.conversations.citations import (
     AnswerParser,
     Event,
-    EvidenceLine,
     MarkerSeen,
-    SentPages,
     TextDelta,
+)
+from apps.conversations.marker_grammar import (
+    EvidenceLine,
+    SentPages,
     canonical_marker,
     parse_evidence_line,
 )

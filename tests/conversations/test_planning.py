@@ -11,19 +11,10 @@ from functools import partial
 import pytest
 
 from apps.conversations import planning
-from apps.conversations.planning import (
-    Choices,
-    DocumentPages,
-    EndpointOffer,
-    PageRange,
-    PageSize,
-    Plan,
-    PriceQuote,
-    answer_allowance,
-    page_ranges,
-    prompt_room,
-)
+from apps.conversations.planning import answer_allowance, page_ranges, prompt_room
+from apps.conversations.plans import Choices, DocumentPages, EndpointOffer, PageRange, PageSize, Plan
 from apps.llm.catalogue import Endpoint
+from apps.usage.prices import PriceQuote
 
 plan_answer = partial(planning.plan_answer, maverick_up_to_tokens=128_000)
 

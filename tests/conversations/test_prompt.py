@@ -20,7 +20,7 @@ from apps.common.markers import (
     neutralise,
     packed_tail,
 )
-from apps.conversations.citations import SentPages
+from apps.conversations.marker_grammar import SentPages
 from apps.conversations.prompt import (
     RULES,
     CorpusRole,
