@@ -8,7 +8,6 @@ from apps.api.auth import ApiRequest
 from apps.api.schemas import AskIn
 from apps.common.http import Refused
 from apps.conversations.access import answer_for
-from apps.conversations.branches import newest_tip
 from apps.conversations.models import Answer, Conversation, Question
 
 LONGEST_KEY = Question._meta.get_field("idempotency_key").max_length
@@ -25,10 +24,11 @@ def named_parent(request: ApiRequest, body: AskIn) -> Answer | None:
 
 
 def parent_in(request: ApiRequest, conversation: Conversation, body: AskIn) -> Answer | None:
-    """The answer that a question follows: the named one, none for null, by default the newest."""
+    """The answer that a question follows: the named one, none for null, by default the newest that has ended."""
     if "parent_answer" in body.model_fields_set:
         return named_parent(request, body)
-    return newest_tip(conversation)
+    answers = Answer.objects.filter(question__conversation=conversation).exclude(status__in=Answer.RUNNING)
+    return answers.order_by("created_at", "id").last()
 
 
 def idempotency_key(request: ApiRequest) -> str | None:

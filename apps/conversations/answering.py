@@ -26,15 +26,14 @@ from apps.connections.services import mark_unhealthy
 from apps.conversations.answer_display import AnswerChips, evidence_html
 from apps.conversations.citations import (
     AnswerParser,
-    EvidenceLine,
     MarkerSeen,
     TextDelta,
-    canonical_marker,
 )
 from apps.conversations.coverage import coverage_counts
 from apps.conversations.evidence import MOST_EVIDENCE, EvidenceChecker
 from apps.conversations.jobs import UNEXPECTED, Job, begin
 from apps.conversations.loop import AnswerLoop, answer_loop
+from apps.conversations.marker_grammar import EvidenceLine, canonical_marker
 from apps.conversations.models import Answer, ReadingPass
 from apps.conversations.outcome import Outcome, book_attempt, end_answer, estimate_usage, usage_data
 from apps.conversations.packing import SourceRemoved

@@ -18,22 +18,10 @@ from apps.conversations.marker_grammar import (
     EvidenceLine,
     PageKey,
     PageOfLine,
-    SentPages,
     canonical_marker,
     parse_evidence_line,
     parse_pairs,
 )
-
-__all__ = [
-    "AnswerParser",
-    "Event",
-    "EvidenceLine",
-    "MarkerSeen",
-    "PageKey",
-    "SentPages",
-    "TextDelta",
-    "canonical_marker",
-]
 
 _TAG = re.compile(r"<\s{0,3}(/?)\s{0,3}evidence\s{0,3}>", re.IGNORECASE)
 _TAG_CLOSE = re.compile(r"<\s{0,3}/\s{0,3}evidence\s{0,3}>", re.IGNORECASE)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from apps.common.folding import fold_plain, places_of
-from apps.conversations.citations import EvidenceLine, PageKey, SentPages, canonical_marker
+from apps.conversations.marker_grammar import EvidenceLine, PageKey, SentPages, canonical_marker
 from apps.conversations.models import Answer, Evidence, Verdict
 from apps.conversations.services import sent_pages
 from apps.conversations.verification import Verification, line_range, verify_quote

@@ -11,7 +11,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from apps.common.amounts import amount_text
-from apps.conversations.citations import AnswerParser, MarkerSeen, canonical_marker
+from apps.conversations.citations import AnswerParser, MarkerSeen
+from apps.conversations.marker_grammar import canonical_marker
 from apps.conversations.models import Answer, Evidence, Mention, ReadingPass, Verdict
 from apps.conversations.selection import BLANK
 from apps.conversations.services import sent_pages

@@ -18,7 +18,6 @@ from apps.conversations.plans import (
     DocumentPages,
     EndpointOffer,
     PageRange,
-    PageSize,
     Plan,
     PlanChoice,
     PlannedPass,
@@ -28,18 +27,6 @@ from apps.conversations.plans import (
 from apps.conversations.prompt import count_prompt, document_tokens
 from apps.llm.catalogue import Endpoint, is_quote_finder
 from apps.llm.names import family_name
-
-__all__ = [
-    "Choices",
-    "DocumentPages",
-    "EndpointOffer",
-    "PageSize",
-    "Plan",
-    "answer_allowance",
-    "page_ranges",
-    "plan_answer",
-    "prompt_room",
-]
 
 # Long enough for the longest answers; an endpoint that writes less lowers it.
 ANSWER_ALLOWANCE_TOKENS = 8_192

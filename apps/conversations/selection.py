@@ -9,7 +9,7 @@ from typing import Any
 
 from apps.accounts.models import User
 from apps.common.http import Refused
-from apps.conversations.planning import DocumentPages, PageSize
+from apps.conversations.plans import DocumentPages, PageSize, ranges
 from apps.library.corpora import corpus_rows
 from apps.library.models import Corpus, CorpusEntry, Page, Revision
 from apps.workspaces.access import as_uuid
@@ -153,17 +153,3 @@ def _without_text(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[str, int, i
     for reason, numbers in by_reason.items():
         for first, last in ranges(numbers):
             yield reason, first, last
-
-
-def ranges(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Growing numbers as (first, last) runs: 1 2 3 7 → (1, 3), (7, 7)."""
-    first = last = None
-    for number in numbers:
-        if last is not None and number == last + 1:
-            last = number
-            continue
-        if first is not None and last is not None:
-            yield first, last
-        first = last = number
-    if first is not None and last is not None:
-        yield first, last

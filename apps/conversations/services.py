@@ -16,9 +16,10 @@ from apps.common.http import Refused
 from apps.common.queues import queue_on_commit
 from apps.connections.services import usable_endpoints_for
 from apps.conversations import stream
-from apps.conversations.citations import SentPages
+from apps.conversations.marker_grammar import SentPages
 from apps.conversations.models import Answer, Conversation, Question, ReadingPass
-from apps.conversations.planning import Choices, EndpointOffer, Plan, plan_answer
+from apps.conversations.planning import plan_answer
+from apps.conversations.plans import READINGS, Choices, EndpointOffer, Plan
 from apps.conversations.prompt import History, Turn, pack_history, question_tokens
 from apps.conversations.selection import Selected, select
 from apps.library.models import Corpus
@@ -71,8 +72,8 @@ def prepare(
     selection: dict[str, Any] | None,
     parent_answer: Answer | None,
 ) -> Prepared:
-    if reading not in {"auto", "one_pass", "thorough"}:
-        raise Refused("bad_reading", "`reading` is auto, one_pass or thorough.", status=422)
+    if reading not in READINGS:
+        raise Refused("bad_reading", f"`reading` is one of {', '.join(READINGS)}.", status=422)
     selected = select(corpus, selection)
     history = conversation_history(parent_answer, selected.manifest())
     plan = plan_answer(

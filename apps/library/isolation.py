@@ -10,4 +10,6 @@ def parser_isolation() -> str:
     report = sandbox_report()
     if not report["seccomp"]:
         return "ok, without a filter of system calls: this platform has none"
-    return "ok" if report["network_namespace"] else "ok, without a network namespace; system calls are filtered"
+    return (
+        "ok" if report["network_namespace"] else "ok, without a network namespace; system calls are filtered"
+    )
