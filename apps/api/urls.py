@@ -25,7 +25,11 @@ def as_api_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
             response = view(request, *args, **kwargs)
         finally:
             request.method = method
-        return wrong_method(response.headers["Allow"]) if response.status_code == 405 else response
+        return (
+            wrong_method(", ".join(sorted(response.headers["Allow"].split(", "))))
+            if response.status_code == 405
+            else response
+        )
 
     return csrf_exempt(login_not_required(answer))
 
