@@ -23,7 +23,7 @@ def test_every_shipped_host_has_a_name_of_its_own() -> None:
 def test_an_unknown_host_is_called_by_its_address() -> None:
     endpoint = load_catalogue()["deepinfra-scout"]
     own = replace(endpoint, provider="custom", base_url="https://gpu.example.org:8000/v1")
-    assert provider_name(own) == "gpu.example.org"
+    assert provider_name(own) == "gpu.example.org:8000"
     assert provider_name(replace(own, base_url="")) == "custom"
 
 
