@@ -101,6 +101,7 @@ class AnswerRun:
         self._evidence_count = 0
         self._is_over = False
         self._kept_at = 0.0
+        self._news_of_row: dict[str, Any] = {}
 
     async def run(self) -> None:
         """Never raises; the outcome is on the row and on the stream."""
@@ -176,7 +177,7 @@ class AnswerRun:
     async def _read(self) -> None:
         _, pages = coverage_counts(self.answer)
         tokens = self.job.reading_pass.tokens_counted
-        await self._status("reading", f"Reading {pages:,} pages, {tokens:,} tokens", done=0, total=1)
+        self._status("reading", f"Reading {pages:,} pages, {tokens:,} tokens", done=0, total=1)
         async with aclosing(stream_chat(self.job.request, self.job.api_key)) as events:
             async for event in events:
                 match event:
@@ -203,7 +204,7 @@ class AnswerRun:
             timed_out = event.code in {"timeout", "stream_cut", "stream_stalled", "stream_error"}
             usage = estimate_usage(self.job.reading_pass, "") if timed_out else Usage(0, 0, 0, estimated=True)
             await self._book(self.job.reading_pass.attempts, usage)
-        await self._status("waiting", f"{event.reason} Trying again in {event.seconds:.0f} s.")
+        self._status("waiting", f"{event.reason} Trying again in {event.seconds:.0f} s.")
 
     async def _book(self, attempt: int, usage: Usage) -> None:
         await self.loop.in_rows_thread(book_attempt, self.answer, self.job.reading_pass, attempt, usage)
@@ -213,13 +214,13 @@ class AnswerRun:
         if not text:
             return
         if not self.raw:
-            await self._begin_writing()
+            self._begin_writing()
         self.raw.append(text)
         await self._take(self.parser.feed(text))
 
-    async def _begin_writing(self) -> None:
-        await self._status("writing", "Collecting quotes")
-        await self._write_row(status=Answer.Status.WRITING, first_text_at=timezone.now())
+    def _begin_writing(self) -> None:
+        self._status("writing", "Collecting quotes")
+        self._news_of_row |= {"status": Answer.Status.WRITING, "first_text_at": timezone.now()}
 
     async def _take(self, events: list[Any]) -> None:
         """Events of the parser, in order: evidence is verified before the text behind it goes out."""
@@ -235,7 +236,7 @@ class AnswerRun:
                     self._mention(event)
                 case TextDelta():
                     if not self.text:
-                        await self._status("writing", "Writing the answer")
+                        self._status("writing", "Writing the answer")
                     self.text.append(event.text)
                     self._length += len(event.text)
                     self._unrendered.append(event.text)
@@ -275,10 +276,11 @@ class AnswerRun:
 
     # -- the stream --
 
-    async def _status(self, stage: str, sentence: str, done: int = 0, total: int = 0) -> None:
+    def _status(self, stage: str, sentence: str, done: int = 0, total: int = 0) -> None:
+        """Tell the viewers now and the row with its next second: the first words do not wait for a write."""
         self.answer.stage = status_data(stage, sentence, done, total)
         self._emit("status", self.answer.stage)
-        await self._write_row(stage=self.answer.stage)
+        self._news_of_row["stage"] = self.answer.stage
 
     def _emit(self, name: str, data: dict[str, Any]) -> None:
         self._events.append((name, data))
@@ -337,7 +339,11 @@ class AnswerRun:
         if time.monotonic() - self._kept_at < ROW_SECONDS:
             return True
         self._kept_at = time.monotonic()
-        return await self._write_row(raw="".join(self.raw), text="".join(self.text))
+        return await self._write_row(raw="".join(self.raw), text="".join(self.text), **self._take_news())
+
+    def _take_news(self) -> dict[str, Any]:
+        news, self._news_of_row = self._news_of_row, {}
+        return news
 
     async def _write_row(self, **fields: Any) -> bool:
         until = timezone.now() + timedelta(seconds=settings.ANSWER_CLAIM_SECONDS)
@@ -352,6 +358,8 @@ class AnswerRun:
         if self._nothing_happened(outcome):
             await self._back_to_queue()
             return
+        if self._news_of_row:
+            await self._write_row(**self._take_news())
         raw = "".join(self.raw)
         usage = self.usage
         if usage is not None:
