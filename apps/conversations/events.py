@@ -73,6 +73,7 @@ class AnswerEvents:
         self._hub: Hub | None = None
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="events")
         self._open_per_user: Counter[uuid.UUID] = Counter()
+        self._asked: dict[tuple[str, str, uuid.UUID], tuple[float, asyncio.Future[Any]]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, answer_id: str) -> None:
         headers = {
@@ -130,9 +131,24 @@ class AnswerEvents:
         with suppress(OSError):
             await send({"type": "http.response.body", "body": b""})
 
+    async def _ask_again(self, headers: dict[str, str], answer_id: uuid.UUID) -> bool:
+        """Whether a viewer may still read; tabs of one person on one answer share a question for some seconds.
+
+        Viewers ask every half keepalive and share for as long, so nobody reads on for more than one keepalive.
+        """
+        now = asyncio.get_running_loop().time()
+        who = (headers.get("authorization", ""), headers.get("cookie", ""), answer_id)
+        asked = self._asked.get(who)
+        if asked is None or now - asked[0] > settings.STREAM_KEEPALIVE_SECONDS / 2:
+            if len(self._asked) > 2 * settings.STREAMS_PER_PROCESS:
+                self._asked.clear()
+            question = asyncio.ensure_future(self._in_thread(_may_still_read, headers, answer_id))
+            asked = self._asked[who] = (now, question)
+        return bool(await asyncio.shield(asked[1]))
+
     async def _send_events(self, send: Send, answer: Watched, headers: dict[str, str]) -> None:
         async def may_still_read() -> bool:
-            return bool(await self._in_thread(_may_still_read, headers, answer.pk))
+            return await self._ask_again(headers, answer.pk)
 
         await send({"type": "http.response.body", "body": RETRY, "more_body": True})
         following = Following(self.hub, self._in_thread, answer, may_still_read)

@@ -71,8 +71,8 @@ class Following:
         yield past
         asked_at = time.monotonic()
         while not has_ended:
-            news = await mailbox.get(settings.STREAM_KEEPALIVE_SECONDS)
-            if not news or time.monotonic() - asked_at > settings.STREAM_KEEPALIVE_SECONDS:
+            news = await mailbox.get(settings.STREAM_KEEPALIVE_SECONDS / 2)
+            if not news or time.monotonic() - asked_at > settings.STREAM_KEEPALIVE_SECONDS / 2:
                 # By the clock: a busy stream is never silent, and rights may end in the middle of it.
                 asked_at = time.monotonic()
                 if not await self.may_still_read():
@@ -124,7 +124,7 @@ class Following:
             if not row.is_running:
                 return
             await asyncio.sleep(ROW_SECONDS)
-            if time.monotonic() - asked_at > settings.STREAM_KEEPALIVE_SECONDS:
+            if time.monotonic() - asked_at > settings.STREAM_KEEPALIVE_SECONDS / 2:
                 asked_at = time.monotonic()
                 if not await self.may_still_read():
                     return
