@@ -18,6 +18,7 @@ class Document(Row):
 
     class Kind(models.TextChoices):
         PDF = "pdf", "PDF"
+        PAGED = "paged", "Paged file"
         REPOSITORY = "repository", "Repository"
         TEXT = "text", "Text"
 
@@ -29,6 +30,8 @@ class Document(Row):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
     current_revision = models.ForeignKey("Revision", on_delete=models.SET_NULL, null=True, related_name="+")
+    next_revision = models.ForeignKey("Revision", on_delete=models.SET_NULL, null=True, related_name="+")
+    """Being read to replace the current one, which stays in use meanwhile; one that failed stays here."""
     deleted_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -51,10 +54,17 @@ class Revision(Row):
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
     document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="revisions")
+    base = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="+")
+    """The reading whose pages this one keeps where it has nothing better; null reads every page by itself."""
     sha256 = models.CharField(max_length=64)
     commit = models.CharField(max_length=64, blank=True)
     size_bytes = models.BigIntegerField()
     storage_name = models.CharField(max_length=200, blank=True)
+    """The original; readings of the same bytes share it."""
+    repaired_name = models.CharField(max_length=200, blank=True)
+    """A copy with a mended page tree, which is read and shown instead of the original."""
+    password_box = models.BinaryField(default=bytes)
+    """What opens the file, encrypted under FIELD_KEYS; empty when nothing is needed."""
     content_type = models.CharField(max_length=100)
     reader = models.CharField(max_length=40)
     options = models.JSONField(default=dict)
@@ -64,6 +74,8 @@ class Revision(Row):
     stage = models.CharField(max_length=60, blank=True)
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
+    seconds_left = models.PositiveIntegerField(default=0)
+    """Estimate while text is recognised; 0 when nobody knows."""
     page_count = models.PositiveIntegerField(default=0)
     token_count = models.BigIntegerField(default=0)
     """Sum of Page.tokens; what depends on the ordinal is added by `corpora.CorpusRow.tokens`."""
@@ -191,6 +203,25 @@ class SkippedPath(models.Model):
 
     def __str__(self) -> str:
         return self.path
+
+
+class Upload(Row):
+    """A file on its way in, which may be cut and go on; its bytes lie in the upload folder under this id."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    corpus = models.ForeignKey("Corpus", on_delete=models.CASCADE, related_name="+")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=255)
+    size_bytes = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64, blank=True)
+    """As the sender states it; checked when the last byte is here."""
+    touched_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["created_at", "id"]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Corpus(Row):

@@ -15,6 +15,7 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.common.http import Refused
 from apps.library import reading, services, storage
+from apps.library.claims import Claim, ClaimLost
 from apps.library.corpora import corpus_meter, corpus_rows
 from apps.library.models import Corpus, CorpusEntry, Document, Page, Revision
 from apps.library.tasks import MAX_ATTEMPTS, reap_documents, sweep_files
@@ -226,12 +227,12 @@ def test_deleting_removes_bytes_and_pages_and_leaves_a_tombstone(
 def test_a_reading_that_lost_its_claim_writes_nothing_more(alice: User, corpus: Corpus) -> None:
     added = add(alice, corpus)
     revision = Revision.objects.get(document=added.document)
-    claim = revision.claim_for_reading(60)
-    assert claim is not None
+    token = revision.claim_for_reading(60)
+    assert token is not None
     services.delete_document(alice, added.document)
 
-    with pytest.raises(reading.ClaimLost):
-        reading._read(revision, claim)
+    with pytest.raises(ClaimLost):
+        reading._read(Claim(revision, token))
     assert not Page.objects.filter(revision=revision).exists()
 
 

@@ -7,26 +7,18 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from apps.common.markers import packed_tail
-from apps.library.ingestion.clean_text import clean_text, one_line, page_text
+from apps.library.ingestion.clean_text import one_line
 from apps.library.ingestion.guards import MAX_CHARACTERS, MAX_PAGES, IngestionError
-from apps.library.ingestion.hidden_text import has_hidden_text
 from apps.library.ingestion.jobs import job
-from apps.library.ingestion.layout import join, read_layout
 from apps.library.ingestion.page_labels import page_labels
 from apps.library.ingestion.pymupdf_lean import pymupdf
-from apps.library.ingestion.readers.base import DocumentInfo, OutlineEntry, PageState, PageText, ReadOptions
-from apps.llm.tokens import count_tokens
+from apps.library.ingestion.readers.base import DocumentInfo, OutlineEntry, PageText, ReadOptions
+from apps.library.ingestion.readers.page import read_page
 
-# A scan with a stamp or a header laid over it has a few words; a page of prose has hundreds of characters.
-_SCAN_PICTURE_SHARE = 0.5
-_SCAN_CHARACTERS = 120
 _MAX_OUTLINE = 5_000
 _MAX_ATTACHMENTS = 1_000
 _MAX_TITLE = 500
-_EMPTY_FIELDS = {"", "Off", "None"}
 _REFERENCE = re.compile(r"(\d+) \d+ R")
-_WHITE_SPACE = re.compile(r"\s+")
 
 
 def open_pdf(data: memoryview, password: str = "") -> Any:
@@ -139,7 +131,7 @@ def _attachments(document: Any) -> tuple[str, ...]:
 def _read_page(document: Any, number: int, label: str) -> PageText:
     try:
         page = document.load_page(number - 1)
-        return _page_text(page, number, label)
+        return read_page(page, number, label)
     except MemoryError:
         raise
     except Exception as error:
@@ -148,83 +140,6 @@ def _read_page(document: Any, number: int, label: str) -> PageText:
         return PageText.unreadable(
             number, label, f"The page is damaged: {one_line(str(error), 120) or type(error).__name__}."
         )
-
-
-def _page_text(page: Any, number: int, label: str) -> PageText:
-    layout = read_layout(page)
-    body = join(layout.blocks)
-    flags = []
-    if layout.blocks and has_hidden_text(page, layout):
-        flags.append("hidden_text")
-    extras = []
-    if notes := _annotations(page, body):
-        flags.append("annotations")
-        extras += notes
-    if values := _form_values(page):
-        flags.append("form_values")
-        extras += values
-    text = page_text("\n\n".join(part for part in (body, "\n".join(extras)) if part))
-    state, reason = _state(page, body, bool(text), layout.picture_area)
-    if state == "read" and not text:
-        flags.append("blank")
-    return PageText(
-        number=number,
-        label=label,
-        text=text,
-        tokens=count_tokens(packed_tail(text)) if text else 0,
-        source="text_layer",
-        state=state,
-        reason=reason,
-        width=round(page.rect.width, 2),
-        height=round(page.rect.height, 2),
-        rotation=page.rotation,
-        flags=tuple(flags),
-    )
-
-
-def _state(page: Any, body: str, has_text: bool, picture_area: float) -> tuple[PageState, str]:
-    # Coordinates may be nonsense; a page without area has no share to speak of.
-    page_area = page.rect.width * page.rect.height if picture_area else 0.0
-    share = picture_area / page_area if page_area else 0.0
-    if share >= _SCAN_PICTURE_SHARE:
-        characters = sum(map(str.isalnum, body))
-        if characters < _SCAN_CHARACTERS:
-            words = "no text layer" if not characters else "hardly any text layer"
-            return "no_text", f"A picture covers {round(share * 100)} % of the page and it has {words}."
-    if not has_text and page.get_bboxlog():
-        return "no_text", "The page shows pictures or drawings and has no text layer."
-    return "read", ""
-
-
-def _annotations(page: Any, body: str) -> list[str]:
-    """Comments and notes, one line each; what the page shows as text already is not repeated."""
-    if page.first_annot is None:
-        return []
-    shown = _WHITE_SPACE.sub("", body)
-    lines = []
-    for annotation in page.annots():
-        kind = annotation.type[1]
-        if kind == "Popup":
-            continue
-        text = clean_text(annotation.info.get("content") or "")
-        if text and not (kind == "FreeText" and _WHITE_SPACE.sub("", text) in shown):
-            lines.append(f"[Annotation: {kind}] {text}")
-    return lines
-
-
-def _form_values(page: Any) -> list[str]:
-    """Filled fields with their names: the page shows the value, not always what it answers."""
-    lines = []
-    for widget in page.widgets():
-        value = clean_text(str(widget.field_value or ""))
-        if value in _EMPTY_FIELDS or widget.field_type in (
-            pymupdf.PDF_WIDGET_TYPE_BUTTON,
-            pymupdf.PDF_WIDGET_TYPE_SIGNATURE,
-        ):
-            continue
-        name = one_line(widget.field_label or widget.field_name or "unnamed", 200)
-        lines.append(f"[Form field: {name}] {value}")
-    return lines
 
 
 @job("pdf.describe")

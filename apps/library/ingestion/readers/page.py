@@ -1,0 +1,98 @@
+"""One page of an open document as it is stored: text, notes, filled fields, state. Runs inside a parser child only."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from apps.common.markers import packed_tail
+from apps.library.ingestion.clean_text import clean_text, one_line, page_text
+from apps.library.ingestion.hidden_text import has_hidden_text
+from apps.library.ingestion.layout import join, read_layout
+from apps.library.ingestion.pymupdf_lean import pymupdf
+from apps.library.ingestion.readers.base import PageState, PageText
+from apps.llm.tokens import count_tokens
+
+# A scan with a stamp or a header laid over it has a few words; a page of prose has hundreds of characters.
+_SCAN_PICTURE_SHARE = 0.5
+_SCAN_CHARACTERS = 120
+_EMPTY_FIELDS = {"", "Off", "None"}
+_WHITE_SPACE = re.compile(r"\s+")
+
+
+def read_page(page: Any, number: int, label: str) -> PageText:
+    """page: loaded, of any kind that MuPDF opens. number: 1-based. What MuPDF raises is the caller's business."""
+    layout = read_layout(page)
+    body = join(layout.blocks)
+    flags = []
+    if layout.blocks and has_hidden_text(page, layout):
+        flags.append("hidden_text")
+    extras = []
+    if notes := _annotations(page, body):
+        flags.append("annotations")
+        extras += notes
+    if values := _form_values(page):
+        flags.append("form_values")
+        extras += values
+    text = page_text("\n\n".join(part for part in (body, "\n".join(extras)) if part))
+    state, reason = _state(page, body, bool(text), layout.picture_area)
+    if state == "read" and not text:
+        flags.append("blank")
+    return PageText(
+        number=number,
+        label=label,
+        text=text,
+        tokens=count_tokens(packed_tail(text)) if text else 0,
+        source="text_layer",
+        state=state,
+        reason=reason,
+        width=round(page.rect.width, 2),
+        height=round(page.rect.height, 2),
+        rotation=page.rotation,
+        flags=tuple(flags),
+    )
+
+
+def _state(page: Any, body: str, has_text: bool, picture_area: float) -> tuple[PageState, str]:
+    # Coordinates may be nonsense; a page without area has no share to speak of.
+    page_area = page.rect.width * page.rect.height if picture_area else 0.0
+    share = picture_area / page_area if page_area else 0.0
+    if share >= _SCAN_PICTURE_SHARE:
+        characters = sum(map(str.isalnum, body))
+        if characters < _SCAN_CHARACTERS:
+            words = "no text layer" if not characters else "hardly any text layer"
+            return "no_text", f"A picture covers {round(share * 100)} % of the page and it has {words}."
+    if not has_text and page.get_bboxlog():
+        return "no_text", "The page shows pictures or drawings and has no text layer."
+    return "read", ""
+
+
+def _annotations(page: Any, body: str) -> list[str]:
+    """Comments and notes, one line each; what the page shows as text already is not repeated."""
+    if page.first_annot is None:
+        return []
+    shown = _WHITE_SPACE.sub("", body)
+    lines = []
+    for annotation in page.annots():
+        kind = annotation.type[1]
+        if kind == "Popup":
+            continue
+        text = clean_text(annotation.info.get("content") or "")
+        if text and not (kind == "FreeText" and _WHITE_SPACE.sub("", text) in shown):
+            lines.append(f"[Annotation: {kind}] {text}")
+    return lines
+
+
+def _form_values(page: Any) -> list[str]:
+    """Filled fields with their names: the page shows the value, not always what it answers."""
+    lines = []
+    for widget in page.widgets():
+        value = clean_text(str(widget.field_value or ""))
+        if value in _EMPTY_FIELDS or widget.field_type in (
+            pymupdf.PDF_WIDGET_TYPE_BUTTON,
+            pymupdf.PDF_WIDGET_TYPE_SIGNATURE,
+        ):
+            continue
+        name = one_line(widget.field_label or widget.field_name or "unnamed", 200)
+        lines.append(f"[Form field: {name}] {value}")
+    return lines
