@@ -10,7 +10,7 @@ endif
 BOOTSTRAP := $(PYTHON) -I -B docanalyst/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format bench screenshots backup restore upgrade
+.PHONY: help install run test lint format bench soak screenshots backup restore upgrade
 
 help: ## Show the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -34,6 +34,9 @@ format: ## Format sources and templates
 
 bench: ## Measure speed and memory, and print the figures
 	@exec $(BOOTSTRAP) dev -- python -m pytest tests/bench -p no:xdist -p no:randomly -q -s
+
+soak: ## Kill, restart and feed with broken files for about half an hour
+	@exec $(BOOTSTRAP) dev -- python -m pytest tests/soak -p no:xdist -p no:randomly -q -s
 
 screenshots: ## Draw every screen into screenshots/
 	@exec $(BOOTSTRAP) dev -- python -m tests.screenshots

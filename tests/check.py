@@ -31,6 +31,8 @@ PYTEST = [
     "loadscope",
     "--ignore",
     "tests/bench",
+    "--ignore",
+    "tests/soak",
 ]
 
 

@@ -136,6 +136,7 @@ def test_an_old_python_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
         "lint",
         "format",
         "bench",
+        "soak",
         "screenshots",
         "backup",
         "restore",
