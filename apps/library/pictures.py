@@ -15,7 +15,8 @@ from apps.library.ingestion import pictures
 from apps.library.ingestion.pictures import DEFAULT_DPI
 from apps.library.ingestion.quotes import PageWords
 from apps.library.models import Revision
-from apps.library.storage import open_original, picture_name, words_name
+from apps.library.passwords import opened
+from apps.library.storage import open_readable, picture_name, words_name
 
 ZOOM_DPI = (DEFAULT_DPI, 2 * DEFAULT_DPI)
 """The two sizes that are made: for reading, and for zooming in. A closed set bounds what is kept."""
@@ -52,8 +53,10 @@ def page_picture(revision: Revision, number: int, dpi: int = DEFAULT_DPI) -> byt
             return bytes(kept.read())
     except FileNotFoundError:
         pass
-    with _place_for_a_child(), open_original(revision) as file:
-        picture = pictures.render_page(file.fileno(), number, dpi=dpi)
+    with _place_for_a_child(), open_readable(revision) as file:
+        picture = pictures.render_page(
+            file.fileno(), number, dpi=dpi, password=opened(revision), reader=revision.reader
+        )
     _keep(name, picture)
     return picture
 
@@ -66,8 +69,10 @@ def page_words(revision: Revision, numbers: Sequence[int]) -> dict[int, PageWord
     found = {number: words for number in numbers if (words := _kept_words(revision, number)) is not None}
     missing = [number for number in numbers if number not in found]
     if missing:
-        with _place_for_a_child(), open_original(revision) as file:
-            read = pictures.page_words(file.fileno(), missing)
+        with _place_for_a_child(), open_readable(revision) as file:
+            read = pictures.page_words(
+                file.fileno(), missing, password=opened(revision), reader=revision.reader
+            )
         for number, words in read.items():
             _keep(words_name(revision, number), json.dumps(asdict(words), ensure_ascii=False).encode())
         found |= read

@@ -12,6 +12,7 @@ from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.pipeline import PipelineOptions, RangeRead, read_document
 from apps.library.ingestion.readers.base import DocumentInfo, PageText
 from apps.library.models import Page, Revision
+from apps.library.passwords import opened
 from apps.llm.tokens import marker_tokens
 
 
@@ -24,8 +25,9 @@ def _read(claim: Claim) -> None:
     revision = claim.revision
     stored = set(Page.objects.filter(revision=revision).values_list("number", flat=True))
     claim.write(stage="Opening", done=len(stored))
-    with storage.open_original(revision) as file:
-        for found in read_document(file, PipelineOptions(skip=stored)):
+    options = PipelineOptions(password=opened(revision), skip=stored, reader=revision.reader)
+    with storage.open_readable(revision) as file:
+        for found in read_document(file, options):
             if isinstance(found, DocumentInfo):
                 _store_info(claim, found)
             else:

@@ -7,7 +7,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import timedelta
 from typing import IO
 
@@ -25,25 +25,52 @@ def original_name(workspace_id: uuid.UUID, revision_id: uuid.UUID) -> str:
     return f"{workspace_id}/{revision_id}/original"
 
 
+def home(revision: Revision) -> str:
+    """The folder of the original, without a slash at its end; readings of the same bytes share it.
+
+    Pictures, words and figures lie under it. For a deleted document: where they were.
+    """
+    return revision.storage_name.rpartition("/")[0] or f"{revision.workspace_id}/{revision.pk}"
+
+
+def repaired_name(revision: Revision) -> str:
+    """Where a copy with a mended page tree is put."""
+    return f"{home(revision)}/repaired"
+
+
 def picture_name(revision: Revision, number: int, dpi: int) -> str:
-    return f"{revision.workspace_id}/{revision.pk}/pages/{number}-{dpi}.webp"
+    return f"{home(revision)}/pages/{number}-{dpi}.webp"
 
 
 def words_name(revision: Revision, number: int) -> str:
     """Beside the pictures, so that words go when they go."""
-    return f"{revision.workspace_id}/{revision.pk}/pages/{number}-words-{WORDS_VERSION}.json"
+    return f"{home(revision)}/pages/{number}-words-{WORDS_VERSION}.json"
 
 
-@contextmanager
-def open_original(revision: Revision) -> Iterator[IO[bytes]]:
+def ocr_words_name(revision: Revision, number: int) -> str:
+    """Places of recognised words, in the shape of words_name; they are kept, not made again at need."""
+    return f"{home(revision)}/pages/{number}-ocr-words-{WORDS_VERSION}.json"
+
+
+def open_readable(revision: Revision) -> AbstractContextManager[IO[bytes]]:
+    """What is read and shown: the repaired copy where there is one, else the original. As open_original."""
+    return _opened(revision, revision.repaired_name or revision.storage_name)
+
+
+def open_original(revision: Revision) -> AbstractContextManager[IO[bytes]]:
     """The original as a file with a descriptor; a remote storage's is copied to the upload folder first.
 
     Raises FileNotFoundError when the bytes are gone.
     """
-    if not revision.storage_name:
+    return _opened(revision, revision.storage_name)
+
+
+@contextmanager
+def _opened(revision: Revision, name: str) -> Iterator[IO[bytes]]:
+    if not revision.storage_name or not name:
         # Deleted documents keep their rows; an empty name would open the folder of everything.
         raise FileNotFoundError(f"Nothing is stored for revision {revision.pk}.")
-    with default_storage.open(revision.storage_name, "rb") as stored:
+    with default_storage.open(name, "rb") as stored:
         try:
             stored.fileno()
         except (AttributeError, OSError):

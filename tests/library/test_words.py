@@ -26,9 +26,9 @@ def test_words_are_read_from_the_file_once(revision: Revision, monkeypatch: pyte
     asked: list[list[int]] = []
     read = reading.page_words
 
-    def counted(fd: int, numbers: list[int]) -> dict[int, reading.PageWords]:
+    def counted(fd: int, numbers: list[int], **options: str) -> dict[int, reading.PageWords]:
         asked.append(list(numbers))
-        return read(fd, numbers)
+        return read(fd, numbers, **options)
 
     monkeypatch.setattr(reading, "page_words", counted)
     first = page_words(revision, [1])

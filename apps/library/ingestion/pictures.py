@@ -11,21 +11,27 @@ from apps.library.ingestion.sandbox import sandbox
 DEFAULT_DPI = 110
 
 
-def render_page(fd: int, number: int, *, dpi: int = DEFAULT_DPI, password: str = "") -> bytes:
+def render_page(
+    fd: int, number: int, *, dpi: int = DEFAULT_DPI, password: str = "", reader: str = "pdf"
+) -> bytes:
     """The page as WebP, as a reader sees it: cropped, turned, with annotations and filled forms.
 
-    number: 1-based. Pages past 50 megapixels come at a lower resolution. Starts one parser child. Raises
-    IngestionError (no_such_page among others), ChildDied or ChildFailed of sandbox.py.
+    number: 1-based. reader: the prefix of its jobs, Revision.reader. Pages past 50 megapixels come at a lower
+    resolution. Starts one parser child. Raises IngestionError (no_such_page among others), ChildDied or
+    ChildFailed of sandbox.py.
     """
     args = {"number": number, "dpi": dpi, "password": password}
-    for value in sandbox().run("pdf.render", fd=fd, args=args):
+    for value in sandbox().run(f"{reader}.render", fd=fd, args=args):
         return base64.b64decode(value["webp"])
     raise AssertionError("The render job ended without a picture and without an error.")
 
 
-def page_words(fd: int, numbers: Sequence[int], *, password: str = "") -> dict[int, PageWords]:
+def page_words(
+    fd: int, numbers: Sequence[int], *, password: str = "", reader: str = "pdf"
+) -> dict[int, PageWords]:
     """Words of the given pages (1-based), for the text layer and for boxes; one parser child for all."""
     args = {"numbers": list(numbers), "password": password}
     return {
-        value["number"]: PageWords.from_json(value) for value in sandbox().run("pdf.words", fd=fd, args=args)
+        value["number"]: PageWords.from_json(value)
+        for value in sandbox().run(f"{reader}.words", fd=fd, args=args)
     }
