@@ -28,6 +28,9 @@ from tests.services import (
 
 pytestmark = pytest.mark.services
 
+# What the parts may take (the longest grace), then Redis after them, and time to notice on a busy machine.
+LONGEST_LEAVING = 8 + 8 + 14
+
 
 def copy_of_the_project(target: Path) -> Path:
     """The sources in a folder of their own, where nobody edits anything meanwhile."""
@@ -166,7 +169,7 @@ def test_a_signal_to_make_alone_ends_every_process(number: signal.Signals, tmp_p
         )
         processes = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(number)
-        wait_for(lambda: not still_running(processes), seconds=15, what="all processes gone")
+        wait_for(lambda: not still_running(processes), seconds=LONGEST_LEAVING, what="all processes gone")
 
 
 def test_a_taken_port_is_refused_before_anything_starts(tmp_path: Path) -> None:
