@@ -89,6 +89,9 @@ class Revision(Row):
     claim = models.UUIDField(null=True)
     claimed_until = models.DateTimeField(null=True)
     queued_at = models.DateTimeField(default=timezone.now)
+    """Since when it waits for a worker: its place among the documents of its workspace."""
+    taken_at = models.DateTimeField(null=True)
+    """When a worker last took it: workspaces take turns by this."""
     ready_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -100,6 +103,15 @@ class Revision(Row):
                 condition=models.Q(status__in=["uploaded", "reading"]),
                 name="revision_unfinished",
             ),
+            # Of each queue (queueing.py): when a workspace last had its turn.
+            models.Index(
+                fields=["workspace", "taken_at"], condition=models.Q(base=None), name="revision_turn_text"
+            ),
+            models.Index(
+                fields=["workspace", "taken_at"],
+                condition=models.Q(base__isnull=False),
+                name="revision_turn_recognition",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -109,9 +121,12 @@ class Revision(Row):
     def is_running(self) -> bool:
         return self.status in {self.Status.UPLOADED, self.Status.READING}
 
-    def claim_for_reading(self, seconds: int) -> uuid.UUID | None:
-        """Take this revision for one worker, or None when another one holds it or nothing is to be done."""
-        claim, now = uuid.uuid4(), timezone.now()
+    def claim_for_reading(self, seconds: int, claim: uuid.UUID | None = None) -> uuid.UUID | None:
+        """Take this revision for one worker, or None when another one holds it or nothing is to be done.
+
+        claim: the token to hold it by, a new one by default.
+        """
+        claim, now = claim or uuid.uuid4(), timezone.now()
         taken = (
             Revision.objects.filter(
                 pk=self.pk, status__in=[self.Status.UPLOADED, self.Status.READING], document__deleted_at=None
@@ -122,6 +137,7 @@ class Revision(Row):
                 claimed_until=now + timedelta(seconds=seconds),
                 status=self.Status.READING,
                 attempts=models.F("attempts") + 1,
+                taken_at=now,
             )
         )
         return claim if taken else None
@@ -215,6 +231,8 @@ class Upload(Row):
     size_bytes = models.BigIntegerField()
     sha256 = models.CharField(max_length=64, blank=True)
     """As the sender states it; checked when the last byte is here."""
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, null=True, related_name="+")
+    """What became of it; until then null. Kept so that a sender whose line broke at the very end hears of it."""
     touched_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
