@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+WRITABLE = 5
+"""The descriptor that a job may write a file to, where its caller gave one (Sandbox.run's writable_fd)."""
+
 Job = Callable[[memoryview, dict[str, Any]], Iterator[dict[str, Any]]]
 
 

@@ -29,7 +29,7 @@ from apps.library.ingestion.zygote import HEADER
 
 START_SECONDS = 60
 # How often a waiting request looks whether it was cancelled.
-_CANCEL_SECONDS = 0.25
+CANCEL_SECONDS = 0.25
 _ROOT = Path(__file__).resolve().parents[3]
 _JOB_MODULES = ("apps.library.ingestion.readers.pdf", "apps.library.ingestion.picture_jobs")
 
@@ -75,10 +75,12 @@ class Sandbox:
         args: dict[str, Any],
         limits: Limits | None = None,
         cancelled: threading.Event | None = None,
+        writable_fd: int | None = None,
     ) -> Generator[dict[str, Any], None, None]:
         """Run a registered job on an open file and yield its values as they come.
 
-        fd stays the caller's; the child maps it and does not depend on its position. Closing the generator, or
+        fd stays the caller's; the child maps it and does not depend on its position. writable_fd: a file that the
+        job may write (jobs.WRITABLE). Closing the generator, or
         setting cancelled from another thread, kills the child. The wall limit includes what the caller spends
         between values. Raises ChildDied, ChildFailed, Cancelled, or the IngestionError that the job raised.
         """
@@ -90,7 +92,12 @@ class Sandbox:
             try:
                 self._request(
                     {"job": job, "args": args, "limits": asdict(limits)},
-                    [fd, output_write, status_remote.fileno()],
+                    [
+                        fd,
+                        output_write,
+                        status_remote.fileno(),
+                        *([] if writable_fd is None else [writable_fd]),
+                    ],
                 )
             finally:
                 os.close(output_write)
@@ -211,7 +218,7 @@ def _read_values(
             left = deadline - time.monotonic()
             if left <= 0:
                 raise ChildDied("time", limits.sentence("time"))
-            if not selector.select(left if cancelled is None else min(left, _CANCEL_SECONDS)):
+            if not selector.select(left if cancelled is None else min(left, CANCEL_SECONDS)):
                 continue
             part = os.read(output_fd, 1 << 20)
             if not part:

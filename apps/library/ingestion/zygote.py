@@ -2,7 +2,8 @@
 
 Its parent talks to it over one Unix socket. A request is a length, a JSON object and three descriptors: the
 input file, the pipe for results, and a socket on which this process reports the child's end and hears that
-the child must be killed (by a byte, or by the other side closing). When the control socket closes, all
+the child must be killed (by a byte, or by the other side closing); a fourth, where there is one, is a file that
+the job may write. When the control socket closes, all
 children are killed and this process ends, so nothing outlives the worker that started it.
 """
 
@@ -106,12 +107,12 @@ class _Zygote:
                         os.kill(key.data, signal.SIGKILL)
 
     def _accept(self) -> bool:
-        message, descriptors, _, _ = socket.recv_fds(self.control, HEADER.size, 3)
+        message, descriptors, _, _ = socket.recv_fds(self.control, HEADER.size, 4)
         if not message:
             return False
         message += self._receive(HEADER.size - len(message))
         request = json.loads(self._receive(HEADER.unpack(message)[0]))
-        input_fd, output_fd, status_fd = descriptors
+        input_fd, output_fd, status_fd, *writable = descriptors
         job = JOBS.get(request["job"])
         if job and job.counts_tokens and not self.vocabulary_loaded:
             from apps.llm.tokens import count_tokens
@@ -122,9 +123,9 @@ class _Zygote:
             self.vocabulary_loaded = True
         pid = os.fork()
         if pid == 0:
-            self._child(request, input_fd, output_fd)
-        os.close(input_fd)
-        os.close(output_fd)
+            self._child(request, input_fd, output_fd, *writable)
+        for descriptor in (input_fd, output_fd, *writable):
+            os.close(descriptor)
         status = socket.socket(fileno=status_fd)
         self.running[pid] = _Running(pid, status)
         self.selector.register(status, selectors.EVENT_READ, pid)
@@ -165,14 +166,14 @@ class _Zygote:
         for pid in self.running:
             os.waitpid(pid, 0)
 
-    def _child(self, request: dict[str, Any], input_fd: int, output_fd: int) -> None:
+    def _child(self, request: dict[str, Any], input_fd: int, output_fd: int, *writable: int) -> None:
         """Never returns."""
         code = 1
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             seccomp.die_with_parent(signal.SIGKILL)
-            output = os.fdopen(_keep_only(input_fd, output_fd), "wb", buffering=64 * 1024)
+            output = os.fdopen(_keep_only(input_fd, output_fd, *writable), "wb", buffering=64 * 1024)
             memory = _map_input(4)
             os.close(4)
             _lower_limits(Limits(**request["limits"]))
@@ -201,15 +202,15 @@ class _Zygote:
             os._exit(code)
 
 
-def _keep_only(input_fd: int, output_fd: int) -> int:
-    """Input becomes descriptor 4, output 3, standard streams nothing, everything else is closed."""
-    output_fd, input_fd = _above(output_fd), _above(input_fd)
-    os.dup2(output_fd, 3)
-    os.dup2(input_fd, 4)
+def _keep_only(input_fd: int, output_fd: int, *writable: int) -> int:
+    """Output becomes descriptor 3, input 4, what may be written 5, standard streams nothing; the rest is closed."""
+    given = [_above(descriptor) for descriptor in (output_fd, input_fd, *writable)]
+    for number, descriptor in enumerate(given, 3):
+        os.dup2(descriptor, number)
     nothing = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(nothing, descriptor)
-    os.closerange(5, max(nothing, output_fd, input_fd, 256) + 1)
+    for number in (0, 1, 2):
+        os.dup2(nothing, number)
+    os.closerange(3 + len(given), max(nothing, *given, 256) + 1)
     return 3
 
 
