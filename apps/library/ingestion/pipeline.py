@@ -21,7 +21,7 @@ from typing import IO, TypeAlias
 from apps.library.ingestion.guards import MAX_CHARACTERS, IngestionError
 from apps.library.ingestion.limits import Limits
 from apps.library.ingestion.readers.base import DocumentInfo, PageText, ReadOptions
-from apps.library.ingestion.sandbox import ChildDied, ChildFailed, Sandbox, sandbox
+from apps.library.ingestion.sandbox import Cancelled, ChildDied, ChildFailed, Sandbox, sandbox
 
 # Small enough that a short file uses every core and progress is seen, large enough that opening a file and
 # forking cost little.
@@ -29,6 +29,8 @@ MIN_RANGE, MAX_RANGE = 16, 64
 _RANGES_PER_WORKER = 4
 # A zygote that was killed takes its children along; their ranges are read again, but not for ever.
 _MOST_LOST = 3
+# How often a waiting document looks whether it was cancelled.
+_CANCEL_SECONDS = 0.25
 
 
 def default_workers() -> int:
@@ -37,7 +39,10 @@ def default_workers() -> int:
 
 @dataclass(frozen=True, slots=True)
 class PipelineOptions:
-    """workers: children at once. skip: page numbers that are stored already. reader: prefix of its jobs."""
+    """workers: children at once. skip: page numbers that are stored already. reader: prefix of its jobs.
+
+    cancelled: set from another thread, it ends the reading with Cancelled within half a second.
+    """
 
     password: str = ""
     workers: int = field(default_factory=default_workers)
@@ -45,6 +50,7 @@ class PipelineOptions:
     limits: Limits = field(default_factory=Limits)
     reader: str = "pdf"
     max_characters: int = MAX_CHARACTERS
+    cancelled: threading.Event | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,11 @@ def describe(fd: int, options: PipelineOptions, *, box: Sandbox | None = None) -
     """What an open file says about itself, without reading its pages; raises as read_document does."""
     args = {"options": asdict(ReadOptions(password=options.password))}
     for value in (box or sandbox()).run(
-        f"{options.reader}.describe", fd=fd, args=args, limits=options.limits
+        f"{options.reader}.describe",
+        fd=fd,
+        args=args,
+        limits=options.limits,
+        cancelled=options.cancelled,
     ):
         return DocumentInfo.from_json(value)
     raise AssertionError("The describe job ended without a value and without an error.")
@@ -114,7 +124,13 @@ def _read_ranges(fd: int, info: DocumentInfo, options: PipelineOptions, box: San
                     running.add(pool.submit(_read_range, fd, *piece, info, options, box, cancelled))
                 if not running:
                     break
-                done, running = wait(running, return_when=FIRST_COMPLETED)
+                if options.cancelled is not None and options.cancelled.is_set():
+                    raise Cancelled
+                done, running = wait(
+                    running,
+                    timeout=None if options.cancelled is None else _CANCEL_SECONDS,
+                    return_when=FIRST_COMPLETED,
+                )
                 for future in done:
                     pages = future.result()
                     characters += sum(len(page.text) for page in pages.pages)
