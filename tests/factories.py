@@ -132,6 +132,30 @@ def make_document(
     return document
 
 
+def make_next_revision(document: Document, **fields: Any) -> Revision:
+    """A reading that is to replace the current one, of the same bytes; by default it waits."""
+    base = document.current_revision
+    assert base is not None
+    copied = (
+        "sha256",
+        "size_bytes",
+        "storage_name",
+        "content_type",
+        "reader",
+        "tokenizer",
+        "packing_version",
+    )
+    revision = Revision.objects.create(
+        workspace_id=document.workspace_id,
+        document=document,
+        base=base,
+        **{name: getattr(base, name) for name in copied} | fields,
+    )
+    document.next_revision = revision
+    document.save(update_fields=["next_revision"])
+    return revision
+
+
 def add_pages(revision: Revision, texts: Sequence[str]) -> list[Page]:
     """Pages with exact token counts; the revision's sums are set with them."""
     pages = [

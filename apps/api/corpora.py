@@ -69,7 +69,9 @@ def remove_corpus(request: ApiRequest, corpus_id: str) -> Status[None]:
 )
 def list_documents(request: ApiRequest, corpus_id: str, paging: Query[Paging]) -> dict[str, Any]:
     corpus = corpus_for(request.user, corpus_id)
-    entries = CorpusEntry.objects.select_related("document__current_revision").filter(
+    entries = CorpusEntry.objects.select_related(
+        "document__current_revision", "document__next_revision"
+    ).filter(
         corpus=corpus, removed_at=None, document__deleted_at=None, document__current_revision__isnull=False
     )
 

@@ -66,19 +66,37 @@ class Problem(Schema):
     message: str
 
 
+class AttachmentOut(Schema):
+    name: str
+    size_bytes: int | None = Field(description="Null when the file does not say.")
+
+
+class ReadAgainOut(Schema):
+    """A reading that is to replace the one in use; one that failed stays until it is tried again or dismissed."""
+
+    status: Literal["uploaded", "reading", "ready", "failed", "needs_password"]
+    ocr: Literal["scans", "all", "never"] = Field(description="Which pages text recognition reads.")
+    error: Problem | None
+
+
 class DocumentOut(Schema):
     id: UUID
     name: str
     kind: str
     ordinal: int | None = Field(description="The number in `[[ordinal:page]]`, within its corpus.")
-    status: Literal["uploaded", "reading", "ready", "failed", "needs_password"]
-    stage: str
-    progress: Progress
+    status: Literal["uploaded", "reading", "ready", "failed", "needs_password"] = Field(
+        description="`ready` once a page is read: others may still be recognised, as `stage` says."
+    )
+    stage: str = Field(description="What is being done now; empty when nothing is.")
+    progress: Progress = Field(description="Pages of the reading under way, else of the last one.")
+    seconds_left: int | None = Field(None, description="An estimate; null when nobody knows.")
     pages: int
-    tokens: int
+    tokens: int = Field(description="Of the pages that are read, which are what can be asked about now.")
     pages_not_read: int
     skipped_count: int
     error: Problem | None = None
+    read_again: ReadAgainOut | None = None
+    attachments: list[AttachmentOut] = Field([], description="Files inside the file. They are not read.")
     findings: list[dict[str, Any]] = Field([], description="Secrets found: {path, line, kind, masked}.")
 
 
@@ -110,6 +128,9 @@ class PageOut(Schema):
     state: Literal["read", "no_text", "unreadable"]
     source: Literal["text_layer", "ocr", "vision"]
     reason: str = Field("", description="Why it is not `read`.")
+    flags: list[str] = Field(
+        [], description="What a reader should know: `hidden_text`, `annotations`, `form_values`, `blank` …"
+    )
 
 
 class PathsIn(Body):

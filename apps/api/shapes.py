@@ -9,7 +9,8 @@ from apps.common.amounts import amount_text
 from apps.conversations.answer_display import answer_blocks
 from apps.conversations.models import Answer, Conversation, Evidence, Question
 from apps.library.corpora import CorpusRow
-from apps.library.models import Corpus, CorpusEntry, Document, Page, SkippedPath
+from apps.library.facts import attachments, recognised_pages
+from apps.library.models import Corpus, CorpusEntry, Document, Page, Revision, SkippedPath
 from apps.workspaces.models import Workspace
 
 
@@ -27,25 +28,40 @@ def corpus_shape(corpus: Corpus) -> dict[str, Any]:
 
 
 def document_shape(row: CorpusRow) -> dict[str, Any]:
-    revision = row.revision
-    error = None
-    if revision.error_code:
-        error = {"code": revision.error_code, "message": revision.error_sentence}
+    revision, state = row.revision, row.state
     return {
         "id": row.document.pk,
         "name": row.document.name,
         "kind": row.document.kind,
         "ordinal": row.ordinal,
-        "status": revision.status,
-        "stage": revision.stage,
-        "progress": {"done": revision.done, "total": revision.total},
+        "status": state.status,
+        "stage": state.stage,
+        "progress": {"done": state.done, "total": state.total},
+        "seconds_left": state.seconds_left or None,
         "pages": revision.page_count,
         "tokens": row.tokens,
         "pages_not_read": revision.pages_not_read,
         "skipped_count": revision.skipped_count,
-        "error": error,
+        "error": _problem(revision),
+        "read_again": read_again_shape(state.next) if state.next else None,
+        "attachments": attachments(revision),
         "findings": [],
     }
+
+
+def read_again_shape(revision: Revision) -> dict[str, Any]:
+    """A reading that is to replace the current one."""
+    return {
+        "status": revision.status,
+        "ocr": recognised_pages(revision),
+        "error": _problem(revision),
+    }
+
+
+def _problem(revision: Revision) -> dict[str, str] | None:
+    if not revision.error_code:
+        return None
+    return {"code": revision.error_code, "message": revision.error_sentence}
 
 
 def document_row(document: Document) -> CorpusRow:
@@ -69,6 +85,7 @@ def page_shape(page: Page) -> dict[str, Any]:
         "state": page.state,
         "source": page.source,
         "reason": page.reason,
+        "flags": page.flags,
     }
 
 

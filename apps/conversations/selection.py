@@ -21,6 +21,7 @@ REASON_OF_STATUS = {
     Revision.Status.NEEDS_PASSWORD: "needs a password",
 }
 BLANK = "blank page"
+RECOGNISED_NOW = "text is being recognised"
 REASON_OF_STATE = {
     Page.State.READ: BLANK,
     Page.State.NO_TEXT: "no text",
@@ -68,7 +69,7 @@ def select(corpus: Corpus, selection: dict[str, Any] | None) -> Selected:
     """
     wanted = _wanted_ids(selection)
     entries = list(
-        CorpusEntry.objects.select_related("document__current_revision")
+        CorpusEntry.objects.select_related("document__current_revision", "document__next_revision")
         .filter(corpus=corpus, removed_at=None, document__deleted_at=None)
         .order_by("ordinal")
     )
@@ -125,6 +126,8 @@ def _with_pages(entries: list[CorpusEntry], named: list[str] | None) -> Selected
             not_sent.append({**head, "first": None, "last": None, "reason": reason})
             continue
         found = pages.get(revision.pk, [])
+        following = entry.document.next_revision
+        is_recognised_now = following is not None and following.is_running
         documents.append(
             DocumentPages(
                 ordinal=entry.ordinal,
@@ -137,7 +140,9 @@ def _with_pages(entries: list[CorpusEntry], named: list[str] | None) -> Selected
         )
         not_sent += [
             {**head, "first": first, "last": last, "reason": reason}
-            for reason, first, last in _without_text(row for row in found if not _has_text(row))
+            for reason, first, last in _without_text(
+                (row for row in found if not _has_text(row)), is_recognised_now=is_recognised_now
+            )
         ]
     return Selected({"documents": named, "paths": {}}, tuple(documents), not_sent)
 
@@ -146,9 +151,13 @@ def _has_text(row: tuple[Any, ...]) -> bool:
     return bool(row[3] == Page.State.READ and row[2] > 0)
 
 
-def _without_text(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[str, int, int]]:
+def _without_text(
+    rows: Iterable[tuple[Any, ...]], *, is_recognised_now: bool
+) -> Iterator[tuple[str, int, int]]:
     by_reason: dict[str, list[int]] = {}
     for _, number, _, state, reason in rows:
+        if is_recognised_now and state == Page.State.NO_TEXT:
+            reason = RECOGNISED_NOW
         by_reason.setdefault(reason or REASON_OF_STATE[state], []).append(number)
     for reason, numbers in by_reason.items():
         for first, last in ranges(numbers):

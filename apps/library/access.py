@@ -19,7 +19,7 @@ def document_for(
     """
     identity = lookup_id(document_id)
     document = (
-        Document.objects.select_related("workspace", "current_revision")
+        Document.objects.select_related("workspace", "current_revision", "next_revision")
         .filter(pk=identity, deleted_at=None)
         .first()
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from apps.accounts.models import User
 from apps.library.models import Corpus, CorpusEntry, Document, Revision, Untick
+from apps.library.states import DocumentState
 from apps.llm.tokens import marker_tokens
 
 
@@ -25,47 +27,27 @@ class CorpusRow:
 
     @property
     def tokens(self) -> int:
-        """Of all its pages, packed and behind their markers."""
+        """Of all its pages that are read, packed and behind their markers."""
         pages_read = self.revision.page_count - self.revision.pages_not_read
         more_digits = marker_tokens(self.entry.ordinal, 1) - marker_tokens(1, 1)
         return self.revision.token_count + pages_read * more_digits
 
     @property
-    def status(self) -> str:
-        return self.revision.status
+    def next_revision(self) -> Revision | None:
+        """Being read to replace `revision`, or failed at it."""
+        return self.document.next_revision
 
-    @property
-    def stage(self) -> str:
-        return self.revision.stage
-
-    @property
-    def done(self) -> int:
-        return self.revision.done
-
-    @property
-    def total(self) -> int:
-        return self.revision.total
-
-    @property
-    def pages_not_read(self) -> int:
-        return self.revision.pages_not_read
-
-    @property
-    def error_sentence(self) -> str:
-        return self.revision.error_sentence
-
-    @property
-    def is_running(self) -> bool:
-        return self.revision.is_running
-
-    @property
-    def is_ready(self) -> bool:
-        return self.revision.status == Revision.Status.READY
+    @cached_property
+    def state(self) -> DocumentState:
+        return DocumentState(self.revision, self.next_revision)
 
 
 @dataclass(frozen=True)
 class Meter:
-    """How much a corpus holds and how much of it is ticked; tokens without question and rules."""
+    """How much a corpus holds and how much of it is ticked; tokens without question and rules.
+
+    What is being read again counts as far as it is read.
+    """
 
     selected_tokens: int
     all_tokens: int
@@ -77,7 +59,7 @@ class Meter:
 def corpus_rows(corpus: Corpus, user: User) -> list[CorpusRow]:
     """The documents of a corpus by ordinal. Two queries, however many there are."""
     entries = (
-        CorpusEntry.objects.select_related("document__current_revision")
+        CorpusEntry.objects.select_related("document__current_revision", "document__next_revision")
         .filter(corpus=corpus, removed_at=None, document__deleted_at=None)
         .order_by("ordinal")
     )
@@ -91,11 +73,11 @@ def corpus_rows(corpus: Corpus, user: User) -> list[CorpusRow]:
 
 def corpus_meter(rows: Iterable[CorpusRow]) -> Meter:
     rows = list(rows)
-    ready = [row for row in rows if row.is_ready]
+    usable = [row for row in rows if row.state.is_usable]
     return Meter(
-        selected_tokens=sum(row.tokens for row in ready if row.is_ticked),
-        all_tokens=sum(row.tokens for row in ready),
-        pages=sum(row.revision.page_count for row in ready),
+        selected_tokens=sum(row.tokens for row in usable if row.is_ticked),
+        all_tokens=sum(row.tokens for row in usable),
+        pages=sum(row.revision.page_count for row in usable),
         documents=len(rows),
-        running=sum(row.is_running for row in rows),
+        running=sum(row.state.is_running for row in rows),
     )

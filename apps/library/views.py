@@ -53,13 +53,18 @@ def corpus_documents(request: HtmxRequest, workspace_slug: str, corpus_id: uuid.
 def _changed_rows(request: HtmxRequest, corpus: Corpus) -> HttpResponse:
     """The rows that were being read when the page last heard of them, each replacing itself, and the sums.
 
-    One that is no longer being read changes what can be asked, so the page asks for the plan again.
+    One that is no longer being read, or has become usable meanwhile, changes what can be asked, so the page asks
+    for the plan again.
     """
     context = documents_context(corpus, request.user, show_all=True)
     asked = set(request.GET.getlist("row"))
     context["rows"] = [row for row in context["rows"] if str(row.entry.pk) in asked]
     response = render(request, "library/_documents_changed.html", context)
-    if any(not row.is_running for row in context["rows"]):
+    usable = set(request.GET.getlist("usable"))
+    if any(
+        not row.state.is_running or (row.state.is_usable and str(row.entry.pk) not in usable)
+        for row in context["rows"]
+    ):
         response["HX-Trigger-After-Swap"] = "selection-changed"
     return response
 
@@ -135,7 +140,7 @@ def rename_corpus(request: HtmxRequest, workspace_slug: str, corpus_id: uuid.UUI
     if not form.is_valid():
         return refusal(request, 422, "A corpus needs a name of at most 120 characters.", "bad_name")
     services.rename_corpus(request.user, corpus, form.cleaned_data["name"])
-    return _go(request, corpus_view_url(corpus))
+    return go(request, corpus_view_url(corpus))
 
 
 @require_POST
@@ -145,7 +150,7 @@ def delete_corpus(request: HtmxRequest, workspace_slug: str, corpus_id: uuid.UUI
     corpus = corpus_for(request.user, corpus_id, Right.ADMINISTER, workspace)
     services.delete_corpus(request.user, corpus)
     messages.success(request, f"The corpus “{corpus.name}” and the documents only it held are deleted.")
-    return _go(request, workspace.get_absolute_url())
+    return go(request, workspace.get_absolute_url())
 
 
 @require_POST
@@ -187,11 +192,11 @@ def _documents_changed(
     back = next((one for one in corpora if str(one.pk) in request.META.get("HTTP_REFERER", "")), None)
     chosen = back or (corpora[0] if corpora else None)
     if chosen is None:
-        return _go(request, reverse("home"))
-    return _go(request, f"{corpus_view_url(chosen)}?pane=documents")
+        return go(request, reverse("home"))
+    return go(request, f"{corpus_view_url(chosen)}?pane=documents")
 
 
-def _go(request: HtmxRequest, url: str) -> HttpResponse:
+def go(request: HtmxRequest, url: str) -> HttpResponse:
     """Open a page, from a form or from htmx alike."""
     if request.htmx:
         return HttpResponse(headers={"HX-Redirect": url})

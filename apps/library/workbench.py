@@ -37,7 +37,7 @@ def shown_rows(rows: Sequence[CorpusRow]) -> list[CorpusRow]:
     """The first ROWS_SHOWN in order; when there are more, those being read or failed come before others."""
     if len(rows) <= ROWS_SHOWN:
         return list(rows)
-    urgent_first = sorted(rows, key=lambda row: (row.is_ready, row.ordinal))
+    urgent_first = sorted(rows, key=lambda row: (row.state.is_settled, row.ordinal))
     return sorted(urgent_first[:ROWS_SHOWN], key=lambda row: row.ordinal)
 
 

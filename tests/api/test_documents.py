@@ -23,6 +23,9 @@ FIELDS = {
     "skipped_count",
     "error",
     "findings",
+    "seconds_left",
+    "read_again",
+    "attachments",
 }
 
 
@@ -127,6 +130,7 @@ def test_pages_are_shown_as_they_are_sent(vera: Caller, corpus: Corpus) -> None:
         "state": "read",
         "source": "text_layer",
         "reason": "",
+        "flags": [],
     }
     assert vera.get(f"/documents/{document.pk}/pages/2").json()["state"] == "no_text"
     for number in ("3", "0", "9" * 30):

@@ -60,3 +60,16 @@ def seconds(value: float | None) -> str:
     if value < 10:
         return f"{value:.1f} s"
     return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """An estimate in one unit: 20 → “less than a minute”, 240 → “about 4 minutes”, 9000 → “about 3 hours”."""
+    if seconds is None:
+        return "–"
+    if seconds < 45:
+        return "less than a minute"
+    minutes = max(round(seconds / 60), 1)
+    if minutes < 90:
+        return f"about {minutes} minute{'s' if minutes > 1 else ''}"
+    return f"about {round(minutes / 60)} hours"
