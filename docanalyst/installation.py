@@ -28,6 +28,7 @@ class Installation:
     """Where one installation keeps its data and where it listens.
 
     url: the address people use, without a closing slash. redis_url: empty when Redis is started for it.
+    recognises_text: whether it has a part that reads scans.
     """
 
     data_dir: Path
@@ -35,6 +36,7 @@ class Installation:
     port: int
     url: str
     redis_url: str
+    recognises_text: bool = True
 
     @property
     def lock_path(self) -> Path:
@@ -134,6 +136,8 @@ def installation_from_environment(environ: Mapping[str, str] = os.environ) -> In
         port=port,
         url=url,
         redis_url=environ.get("REDIS_URL", "").strip(),
+        # The settings refuse what is neither yes nor no.
+        recognises_text=environ.get("DOCANALYST_OCR", "").strip().lower() not in {"0", "false", "no", "off"},
     )
 
 

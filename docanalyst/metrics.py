@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from redis import RedisError
 
 from apps.common.addresses import is_loopback
-from apps.common.health import QUEUES, heartbeat_key
+from apps.common.health import heartbeat_key, queues
 from apps.common.redis import look_redis
 from apps.conversations.models import Answer
 from apps.library.models import Revision
@@ -44,8 +44,8 @@ def lines() -> Iterator[str]:
     yield from _gauge("docanalyst_answers", "Answers by state", "state", _by_status(Answer))
     try:
         redis = look_redis()
-        lengths = {queue: int(redis.llen(queue)) for queue in QUEUES}
-        alive = {queue: int(redis.exists(heartbeat_key(queue))) for queue in QUEUES}
+        lengths = {queue: int(redis.llen(queue)) for queue in queues()}
+        alive = {queue: int(redis.exists(heartbeat_key(queue))) for queue in queues()}
     except RedisError:
         yield from _gauge("docanalyst_redis_up", "Whether Redis answers", None, {"": 0})
         return

@@ -27,11 +27,21 @@ class Part:
         return [sys.executable, "-m", self.module, *self.arguments]
 
 
-def parts(*, host: str, port: int, data_dir: Path, ingest_processes: int) -> tuple[Part, ...]:
+def parts(
+    *, host: str, port: int, data_dir: Path, ingest_processes: int, ocr_threads: int
+) -> tuple[Part, ...]:
     """Everything an installation runs besides Redis and the database, in the order of starting.
 
     host, port: where the web part listens. ingest_processes: parallel readers of documents.
+    ocr_threads: documents whose text is recognised at once; with 0 there is no such part.
     """
+    ocr = Part(
+        name="ocr",
+        module="celery",
+        # Threads only wait here too: the work is in children of one process that holds the models once.
+        arguments=(*_worker("ocr"), *("--pool", "threads", "--concurrency", str(ocr_threads))),
+        grace_seconds=8,
+    )
     return (
         Part(
             name="web",
@@ -63,6 +73,7 @@ def parts(*, host: str, port: int, data_dir: Path, ingest_processes: int) -> tup
             arguments=(*_worker("answers"), *("--pool", "threads", "--concurrency", "50")),
             grace_seconds=8,
         ),
+        *((ocr,) if ocr_threads else ()),
         Part(
             name="beat",
             module="celery",

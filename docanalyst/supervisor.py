@@ -140,6 +140,8 @@ class Supervisor:
             port=self.installation.port,
             data_dir=self.installation.data_dir,
             ingest_processes=usable_cores(),
+            # A page takes seconds of a core: half of them stay for people who wait.
+            ocr_threads=max(1, usable_cores() // 2) if self.installation.recognises_text else 0,
         )
         return [Service(part.name, part.command(), part.grace_seconds) for part in found]
 

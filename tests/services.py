@@ -317,11 +317,13 @@ def run_live_stack(
     """Start an installation under its supervisor and stop it with the block.
 
     data_dir: made when missing; give the same one again for a second start.
-    environment: variables for it, such as DOCANALYST_CATALOGUE or DATABASE_URL.
+    environment: variables for it, such as DOCANALYST_CATALOGUE or DATABASE_URL. Without DOCANALYST_OCR among them
+    it recognises no text: one part less, and nothing that takes seconds of a core.
     root: the sources to run, by default these.
     """
     port = port or free_port()
-    variables = clean_environment(PORT=str(port), DOCANALYST_DATA_DIR=str(data_dir), **(environment or {}))
+    own = {"PORT": str(port), "DOCANALYST_DATA_DIR": str(data_dir), "DOCANALYST_OCR": "0"}
+    variables = clean_environment(**{**own, **(environment or {})})
     stack = LiveStack(data_dir=data_dir, port=port, environment=variables)
     command = [sys.executable, "-m", "docanalyst.supervisor"]
     with (

@@ -19,6 +19,8 @@ for _name in ("HOST", "PORT", "REDIS_URL", "DATABASE_URL", "HF_TOKEN", "MAVERICK
 _data_dir = tempfile.mkdtemp(prefix="docanalyst-test-")
 atexit.register(shutil.rmtree, _data_dir, ignore_errors=True)
 os.environ["DOCANALYST_DATA_DIR"] = _data_dir
+# Where recognition is tested it is switched on: elsewhere a scan would set work off that nobody looks at.
+os.environ["DOCANALYST_OCR"] = "0"
 for _name in ("files", "uploads", "static"):
     (Path(_data_dir) / _name).mkdir()
 if os.environ.get("TEST_DATABASE_URL"):

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -20,7 +21,6 @@ from apps.common.redis import look_redis
 
 logger = logging.getLogger("docanalyst.health")
 
-QUEUES = ("ingest", "answers")
 HEARTBEAT_SECONDS = 30
 """How long a worker's sign of life counts; a worker renews it every 10 s."""
 
@@ -37,6 +37,11 @@ _more_parts: dict[str, Callable[[], str]] = {}
 def register_part(name: str, check: Callable[[], str]) -> None:
     """Add a part of a room above this one. check: gives `ok`, perhaps with a remark behind it, or what is wrong."""
     _more_parts[name] = check
+
+
+def queues() -> tuple[str, ...]:
+    """The queues that this installation has workers for."""
+    return ("ingest", "answers", "ocr") if settings.RECOGNISE_SCANS else ("ingest", "answers")
 
 
 def heartbeat_key(queue: str) -> str:
@@ -83,7 +88,7 @@ def look() -> dict[str, str]:
         "storage": _storage,
     }
     found = {name: _told(name, check) for name, check in (parts | _more_parts).items()}
-    for queue in QUEUES:
+    for queue in queues():
         name = f"worker {queue}"
         found[name] = _told(name, lambda queue=queue: _worker(queue))  # type: ignore[misc]
     return found

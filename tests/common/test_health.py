@@ -38,7 +38,7 @@ def test_alive_without_asking_anything(django_assert_num_queries, db):
 
 
 def test_ready_when_every_part_is_there(db, own_redis):
-    for queue in health.QUEUES:
+    for queue in health.queues():
         own_redis.set(health.heartbeat_key(queue), "1", ex=30)
     response = Client().get("/readyz")
     assert response.json()["parts"] == {
@@ -60,6 +60,13 @@ def test_missing_worker_is_named(db, own_redis):
     assert response.status_code == 503
     assert response.json()["parts"]["worker ingest"] == "no sign of life"
     assert response.json()["parts"]["worker answers"] == "ok"
+
+
+def test_recognition_is_a_part_only_where_it_is_on(db, own_redis, settings):
+    settings.RECOGNISE_SCANS = True
+    assert Client().get("/readyz").json()["parts"]["worker ocr"] == "no sign of life"
+    settings.RECOGNISE_SCANS = False
+    assert "worker ocr" not in Client().get("/readyz").json()["parts"]
 
 
 def test_missing_redis_is_named_and_the_rest_still_told(db, settings, tmp_path):

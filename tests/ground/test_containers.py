@@ -12,7 +12,7 @@ from docanalyst import redis_server
 from docanalyst.processes import Part, parts
 from tests.services import ROOT
 
-IN_CONTAINERS = parts(host="0.0.0.0", port=8000, data_dir=Path("/data"), ingest_processes=2)
+IN_CONTAINERS = parts(host="0.0.0.0", port=8000, data_dir=Path("/data"), ingest_processes=2, ocr_threads=1)
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = [part.name for part in IN_CONTAINERS] + ["prepare"]

@@ -63,7 +63,11 @@ def test_it_prints_one_address_with_the_one_time_token(stack: LiveStack) -> None
 
 def test_it_runs_exactly_the_listed_commands(stack: LiveStack) -> None:
     listed = parts(
-        host="127.0.0.1", port=stack.port, data_dir=stack.data_dir, ingest_processes=usable_cores()
+        host="127.0.0.1",
+        port=stack.port,
+        data_dir=stack.data_dir,
+        ingest_processes=usable_cores(),
+        ocr_threads=0,
     )
     assert [stack.part(part.name).cmdline()[1:] for part in listed] == [part.command()[1:] for part in listed]
 
