@@ -15,7 +15,7 @@ from apps.llm.tokens import count_tokens
 
 # A scan with a stamp or a header laid over it has a few words; a page of prose has hundreds of characters.
 _SCAN_PICTURE_SHARE = 0.5
-_SCAN_CHARACTERS = 120
+SCAN_CHARACTERS = 120
 _EMPTY_FIELDS = {"", "Off", "None"}
 _WHITE_SPACE = re.compile(r"\s+")
 
@@ -28,10 +28,10 @@ def read_page(page: Any, number: int, label: str) -> PageText:
     if layout.blocks and has_hidden_text(page, layout):
         flags.append("hidden_text")
     extras = []
-    if notes := _annotations(page, body):
+    if notes := annotations(page, body):
         flags.append("annotations")
         extras += notes
-    if values := _form_values(page):
+    if values := form_values(page):
         flags.append("form_values")
         extras += values
     text = page_text("\n\n".join(part for part in (body, "\n".join(extras)) if part))
@@ -59,7 +59,7 @@ def _state(page: Any, body: str, has_text: bool, picture_area: float) -> tuple[P
     share = picture_area / page_area if page_area else 0.0
     if share >= _SCAN_PICTURE_SHARE:
         characters = sum(map(str.isalnum, body))
-        if characters < _SCAN_CHARACTERS:
+        if characters < SCAN_CHARACTERS:
             words = "no text layer" if not characters else "hardly any text layer"
             return "no_text", f"A picture covers {round(share * 100)} % of the page and it has {words}."
     if not has_text and page.get_bboxlog():
@@ -67,7 +67,7 @@ def _state(page: Any, body: str, has_text: bool, picture_area: float) -> tuple[P
     return "read", ""
 
 
-def _annotations(page: Any, body: str) -> list[str]:
+def annotations(page: Any, body: str) -> list[str]:
     """Comments and notes, one line each; what the page shows as text already is not repeated."""
     if page.first_annot is None:
         return []
@@ -83,7 +83,7 @@ def _annotations(page: Any, body: str) -> list[str]:
     return lines
 
 
-def _form_values(page: Any) -> list[str]:
+def form_values(page: Any) -> list[str]:
     """Filled fields with their names: the page shows the value, not always what it answers."""
     lines = []
     for widget in page.widgets():
