@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 import time
@@ -52,6 +53,20 @@ def ocr_words_name(revision: Revision, number: int) -> str:
     return f"{home(revision)}/pages/{number}-ocr-words-{WORDS_VERSION}.json"
 
 
+def thumbnail_name(revision: Revision, number: int) -> str:
+    return f"{home(revision)}/pages/{number}-thumbnail.webp"
+
+
+def figure_name(revision: Revision, digest: str, format: str) -> str:
+    """format: webp or png."""
+    return f"{home(revision)}/figures/{digest}.{format}"
+
+
+def rendered_digest(revision: Revision, number: int) -> str:
+    """Names what is drawn of a page, before it is: the same bytes give the same pages."""
+    return hashlib.sha256(f"{revision.sha256}:{number}".encode()).hexdigest()
+
+
 def open_readable(revision: Revision) -> AbstractContextManager[IO[bytes]]:
     """What is read and shown: the repaired copy where there is one, else the original. As open_original."""
     return _opened(revision, revision.repaired_name or revision.storage_name)
@@ -84,15 +99,21 @@ def _opened(revision: Revision, name: str) -> Iterator[IO[bytes]]:
 
 def delete_files(workspace_id: uuid.UUID, revision_id: uuid.UUID) -> None:
     """Remove everything stored for a revision. Idempotent."""
-    root = f"{workspace_id}/{revision_id}"
-    for folder in (f"{root}/pages", root):
-        try:
-            _, names = default_storage.listdir(folder)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        for name in names:
-            default_storage.delete(f"{folder}/{name}")
-        # A folder storage keeps empty folders; removing one is `delete` there too.
+    _delete_folder(f"{workspace_id}/{revision_id}")
+
+
+def _delete_folder(folder: str) -> None:
+    try:
+        folders, names = default_storage.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name in folders:
+        _delete_folder(f"{folder}/{name}")
+    for name in names:
+        default_storage.delete(f"{folder}/{name}")
+    # A folder storage keeps empty folders; removing one is `delete` there too. One that a worker has just
+    # written into stays, and the daily sweep finds it.
+    with suppress(OSError):
         default_storage.delete(folder)
 
 
