@@ -36,13 +36,20 @@ def _let_others_go_first(sender: str, instance: Any, **_: object) -> None:
 
 
 app.conf.task_routes = {
+    # Looked after where tasks only wait: behind the documents it would come too late for them.
+    "apps.library.tasks.reap_documents": {"queue": "answers"},
     "apps.library.tasks.recognise_revision": {"queue": "ocr"},
     "apps.library.tasks.*": {"queue": "ingest"},
     "apps.conversations.tasks.*": {"queue": "answers"},
     "apps.connections.tasks.*": {"queue": "answers"},
 }
 app.conf.beat_schedule = {
-    "reap-documents": {"task": "apps.library.tasks.reap_documents", "schedule": 15.0},
+    "reap-documents": {
+        "task": "apps.library.tasks.reap_documents",
+        "schedule": 5.0,
+        # What was not taken before the next one comes is not needed any more.
+        "options": {"expires": 5.0},
+    },
     "sweep-files": {"task": "apps.library.tasks.sweep_files", "schedule": 24 * 3600.0},
     "probe-connections": {"task": "apps.connections.tasks.probe_unhealthy", "schedule": 30.0},
     "reap-answers": {"task": "apps.conversations.tasks.reap_answers", "schedule": 10.0},

@@ -335,7 +335,8 @@ STREAMS_PER_PROCESS = env_int("DOCANALYST_STREAMS_PER_PROCESS", 2_000, least=1)
 STREAM_KEEPALIVE_SECONDS = env_int("DOCANALYST_STREAM_KEEPALIVE_SECONDS", 10, least=1)
 ANSWER_CLAIM_SECONDS = env_int("DOCANALYST_ANSWER_CLAIM_SECONDS", 60, least=5)
 """A running answer renews its claim; one not renewed for this long belongs to a worker that died."""
-INGEST_CLAIM_SECONDS = env_int("DOCANALYST_INGEST_CLAIM_SECONDS", 90, least=5)
+INGEST_CLAIM_SECONDS = env_int("DOCANALYST_INGEST_CLAIM_SECONDS", 30, least=5)
+"""As above, for documents; a worker that dies on this machine is noticed at once (apps/library/holds.py)."""
 
 # Words and logs --------------------------------------------------------------------------------
 

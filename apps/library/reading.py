@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from django.db import transaction
 from django.db.models import Count, Q, Sum
 from django.utils import timezone
@@ -16,22 +18,32 @@ from apps.library.passwords import opened
 from apps.llm.tokens import marker_tokens
 
 
-def read_revision(revision_id: str) -> None:
-    """Claim and read; pages that an earlier attempt stored are kept. Ends in ready, failed or needs_password."""
-    work_on(revision_id, _read)
+def read_revision(revision_id: str) -> bool:
+    """Claim and read; pages that an earlier attempt stored are kept. Gives whether it could be claimed.
+
+    Ends in ready, failed or needs_password, or waits again when others have their turn or the worker leaves.
+    """
+    return work_on(revision_id, _read)
 
 
 def _read(claim: Claim) -> None:
     revision = claim.revision
     stored = set(Page.objects.filter(revision=revision).values_list("number", flat=True))
     claim.write(stage="Opening", done=len(stored))
-    options = PipelineOptions(password=opened(revision), skip=stored, reader=revision.reader)
-    with storage.open_readable(revision) as file:
-        for found in read_document(file, options):
+    options = PipelineOptions(
+        password=opened(revision), skip=stored, reader=revision.reader, cancelled=claim.stop
+    )
+    with storage.open_readable(revision) as file, closing(read_document(file, options)) as progress:
+        missing = 0
+        for found in progress:
             if isinstance(found, DocumentInfo):
                 _store_info(claim, found)
+                missing = found.pages - len(stored)
             else:
                 store_range(claim, found)
+                missing -= len(found.pages)
+                if missing > 0:
+                    claim.give_way()
     finish(claim)
 
 
@@ -56,7 +68,7 @@ def store_range(claim: Claim, found: RangeRead) -> None:
         Page.objects.bulk_create(
             [_page_row(claim.revision, page) for page in found.pages], batch_size=500, ignore_conflicts=True
         )
-        claim.write(done=Page.objects.filter(revision=claim.revision).count())
+        claim.note_progress(done=Page.objects.filter(revision=claim.revision).count())
 
 
 def _page_row(revision: Revision, page: PageText) -> Page:

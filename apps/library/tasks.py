@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import logging
+import uuid
 from datetime import timedelta
+from itertools import islice
 
 from celery import shared_task
 from django.conf import settings
-from django.db import transaction
-from django.db.models import Q
-from django.utils import timezone
 
-from apps.common.queues import queue_on_commit
-from apps.library import reading, storage
+from apps.library import queueing, reading, storage
 from apps.library.models import Revision
 
-log = logging.getLogger(__name__)
-
-MAX_ATTEMPTS = 3
-WAITING_TOO_LONG = timedelta(seconds=60)
-UNFINISHED = [Revision.Status.UPLOADED, Revision.Status.READING]
 HALF_UPLOAD_AGE = timedelta(hours=24)
 
 
@@ -29,46 +21,34 @@ HALF_UPLOAD_AGE = timedelta(hours=24)
     time_limit=settings.LONGEST_TASK_SECONDS + 300,
 )
 def ingest_revision(revision_id: str) -> None:
-    """Read one revision to its end state, unless it is gone, ended, or held by another worker."""
-    reading.read_revision(revision_id)
+    """Read the revision whose turn it is, which need not be this one: the id says that something waits."""
+    queueing.take_turn(queueing.Queue.TEXT, reading.read_revision)
 
 
 @shared_task(name="apps.library.tasks.reap_documents")
 def reap_documents() -> None:
-    """Queue again what waits too long or whose worker died; give up after three attempts."""
-    now = timezone.now()
-    lost = Revision.objects.filter(status__in=UNFINISHED, document__deleted_at=None).filter(
-        Q(claimed_until__lt=now) | Q(claimed_until=None, queued_at__lt=now - WAITING_TOO_LONG)
-    )
-    for revision in lost.only("pk", "attempts", "claim"):
-        with transaction.atomic():
-            # The claim is part of the condition: a worker that took it meanwhile keeps it.
-            same = Revision.objects.filter(pk=revision.pk, claim=revision.claim, status__in=UNFINISHED)
-            if revision.attempts >= MAX_ATTEMPTS:
-                same.update(
-                    status=Revision.Status.FAILED,
-                    claim=None,
-                    claimed_until=None,
-                    error_code="worker_died",
-                    error_sentence="Reading was interrupted three times and given up. Retry; if it stays, "
-                    "the file or this machine's memory is the cause.",
-                )
-                log.warning("revision %s given up after %d attempts", revision.pk, revision.attempts)
-            elif same.update(claim=None, claimed_until=None, queued_at=now):
-                queue_on_commit(ingest_revision, revision.pk)
+    """Free what dead workers held, give up after three attempts, send again what the broker lost."""
+    queueing.settle_lost()
+    queueing.repeat_lost_hints()
 
 
 @shared_task(name="apps.library.tasks.sweep_files")
 def sweep_files() -> None:
     """Remove stored files without a row, and uploads that never ended."""
     storage.remove_half_uploads(HALF_UPLOAD_AGE)
-    stored = list(storage.stored_revisions())
-    kept = set(
-        Revision.objects.filter(
-            pk__in=[revision for _, revision in stored], document__deleted_at=None
-        ).values_list("pk", flat=True)
-    )
-    for workspace_id, revision_id in stored:
-        # A file is written before its row: one without a row may belong to an upload of this very moment.
-        if revision_id not in kept and storage.is_older(workspace_id, revision_id, timedelta(hours=1)):
-            storage.delete_files(workspace_id, revision_id)
+    stored = storage.stored_revisions()
+    while batch := list(islice(stored, 500)):
+        kept = _folders_in_use(batch)
+        for workspace_id, revision_id in batch:
+            # A file is written before its row: one without a row may belong to an upload of this very moment.
+            if revision_id not in kept and storage.is_older(workspace_id, revision_id, timedelta(hours=1)):
+                storage.delete_files(workspace_id, revision_id)
+
+
+def _folders_in_use(folders: list[tuple[uuid.UUID, uuid.UUID]]) -> set[uuid.UUID]:
+    """Those of them that some document needs: as its own, or because its bytes were first read as another revision."""
+    living = Revision.objects.filter(document__deleted_at=None)
+    names = {storage.original_name(*folder): folder[1] for folder in folders}
+    own = living.filter(pk__in=list(names.values())).values_list("pk", flat=True)
+    shared = living.filter(storage_name__in=list(names)).values_list("storage_name", flat=True)
+    return {*own, *(names[name] for name in shared)}

@@ -18,7 +18,8 @@ from apps.library import reading, services, storage
 from apps.library.claims import Claim, ClaimLost
 from apps.library.corpora import corpus_meter, corpus_rows
 from apps.library.models import Corpus, CorpusEntry, Document, Page, Revision
-from apps.library.tasks import MAX_ATTEMPTS, reap_documents, sweep_files
+from apps.library.queueing import MAX_ATTEMPTS
+from apps.library.tasks import reap_documents, sweep_files
 from apps.library.uploads import display_name
 from apps.llm.tokens import marker_tokens
 from apps.workspaces.models import AuditEntry

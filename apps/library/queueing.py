@@ -1,0 +1,192 @@
+"""Whose turn it is. A message only says that something waits; what a worker takes is decided here, by the rows.
+
+Workspaces take turns: first the one for which the fewest are being read, then the one whose last turn is longest
+ago, then, inside it, whoever waits longest. So one document of a quiet workspace overtakes the hundreds of a busy
+one, whatever stands in the broker's queue before it.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from celery import current_app
+from django.db import transaction
+from django.db.models import Count, Min, OuterRef, Q, QuerySet, Subquery
+from django.utils import timezone
+from redis.exceptions import RedisError
+
+from apps.common.redis import look_redis
+from apps.library import holds, leaving
+from apps.library.models import Revision
+from apps.workspaces.models import Workspace
+
+log = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 3
+"""Attempts in a row that stored no page."""
+UNFINISHED = [Revision.Status.UPLOADED, Revision.Status.READING]
+_HINT_GRACE = timedelta(seconds=5)
+"""A revision that waits for less than this has its message on the way."""
+_MOST_HINTS = 100
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Queue(StrEnum):
+    """A queue of the broker, and which revisions are worked there."""
+
+    TEXT = "ingest"
+    RECOGNITION = "ocr"
+
+    @property
+    def task(self) -> str:
+        """The name of the task that works on what waits here."""
+        return {
+            Queue.TEXT: "apps.library.tasks.ingest_revision",
+            Queue.RECOGNITION: "apps.library.tasks.recognise_revision",
+        }[self]
+
+
+def queue_of(revision: Revision) -> Queue:
+    return Queue.TEXT if revision.base_id is None else Queue.RECOGNITION
+
+
+def take_turn(queue: Queue, work: Callable[[str], bool]) -> None:
+    """Let work have the revision whose turn it is; nothing happens when none waits.
+
+    work: gets an id, gives whether it could claim it; when another worker was faster, the next one is chosen.
+    What processes that died here held is let go of first: a message that comes again was often theirs.
+    """
+    if leaving.is_leaving():
+        return
+    if holds.dead_claims():
+        settle_lost()
+    while (revision_id := next_waiting(queue)) is not None:
+        if work(str(revision_id)):
+            return
+
+
+def next_waiting(queue: Queue) -> uuid.UUID | None:
+    """The revision that should be taken next, or None. Three queries, however many wait."""
+    waiting = _waiting(queue)
+    workspaces = list(waiting.order_by().values("workspace_id").annotate(since=Min("queued_at")))
+    if not workspaces:
+        return None
+    chosen = workspaces[0]["workspace_id"]
+    if len(workspaces) > 1:
+        busy = _busy(queue)
+        last = _last_turns(queue, [one["workspace_id"] for one in workspaces])
+        chosen = min(
+            workspaces,
+            key=lambda one: (
+                busy.get(one["workspace_id"], 0),
+                last[one["workspace_id"]] or _LONG_AGO,
+                one["since"],
+            ),
+        )["workspace_id"]
+    return (
+        waiting.filter(workspace_id=chosen).order_by("queued_at", "pk").values_list("pk", flat=True).first()
+    )
+
+
+def others_wait(revision: Revision) -> bool:
+    """Whether another workspace waits in this revision's queue and has nobody reading for it. One query."""
+    queue = queue_of(revision)
+    # A moment's grace: who came just now is taken by a worker that is free.
+    return (
+        _waiting(queue)
+        .filter(queued_at__lt=timezone.now() - timedelta(seconds=1))
+        .exclude(workspace_id=revision.workspace_id)
+        .exclude(workspace_id__in=_running(queue).values("workspace_id"))
+        .exists()
+    )
+
+
+def send_hint(queue: Queue, count: int = 1) -> None:
+    """Tell workers that something waits, once the rows say so; a broker that is down is passed over.
+
+    The id that the task takes is that of the longest waiting; which one is read is decided on arrival.
+    """
+
+    def publish() -> None:
+        for revision_id in _waiting(queue).order_by("queued_at").values_list("pk", flat=True)[:count]:
+            current_app.send_task(queue.task, args=[str(revision_id)])
+
+    transaction.on_commit(publish, robust=True)
+
+
+def settle_lost() -> None:
+    """Let go of what dead workers held, give up what was lost three times, repeat hints that went missing."""
+    dead = holds.dead_claims()
+    now = timezone.now()
+    lost = Revision.objects.filter(status__in=UNFINISHED, document__deleted_at=None).filter(
+        Q(claimed_until__lt=now) | Q(claim__in=dead)
+    )
+    for revision in lost.only("pk", "attempts", "claim"):
+        # The claim is part of the condition: a worker that took it meanwhile keeps it.
+        same = Revision.objects.filter(pk=revision.pk, claim=revision.claim, status__in=UNFINISHED)
+        if revision.attempts < MAX_ATTEMPTS:
+            same.update(claim=None, claimed_until=None)
+            continue
+        same.update(
+            status=Revision.Status.FAILED,
+            stage="",
+            claim=None,
+            claimed_until=None,
+            error_code="worker_died",
+            error_sentence="Reading was interrupted three times and given up. Retry; if it stays, "
+            "the file or this machine's memory is the cause.",
+        )
+        log.warning("revision %s given up after %d attempts", revision.pk, revision.attempts)
+    holds.forget(dead)
+
+
+def repeat_lost_hints() -> None:
+    """As many messages as revisions wait, no more: a broker that was flushed gets them again."""
+    for queue in Queue:
+        waiting = _waiting(queue).filter(queued_at__lt=timezone.now() - _HINT_GRACE).count()
+        if waiting and (missing := min(waiting, _MOST_HINTS) - _messages(queue)) > 0:
+            send_hint(queue, missing)
+
+
+def _messages(queue: Queue) -> int:
+    try:
+        return int(look_redis().llen(queue.value))
+    except RedisError:
+        # Nobody can be told anything now.
+        return _MOST_HINTS
+
+
+def _of(queue: Queue) -> QuerySet[Revision]:
+    return Revision.objects.filter(
+        status__in=UNFINISHED, document__deleted_at=None, base__isnull=queue == Queue.TEXT
+    )
+
+
+def _waiting(queue: Queue) -> QuerySet[Revision]:
+    # A claim that ran out still stands until settle_lost has counted its attempt.
+    return _of(queue).filter(claim=None)
+
+
+def _running(queue: Queue) -> QuerySet[Revision]:
+    return _of(queue).filter(claim__isnull=False)
+
+
+def _busy(queue: Queue) -> dict[uuid.UUID, int]:
+    """How many are being read, by workspace."""
+    return dict(_running(queue).order_by().values_list("workspace_id").annotate(count=Count("pk")))
+
+
+def _last_turns(queue: Queue, workspaces: list[uuid.UUID]) -> dict[uuid.UUID, datetime | None]:
+    """When a workspace was last served, by its id; None for never."""
+    turns = Revision.objects.filter(
+        workspace_id=OuterRef("pk"), base__isnull=queue == Queue.TEXT, taken_at__isnull=False
+    ).order_by("-taken_at")
+    return dict(
+        Workspace.objects.filter(pk__in=workspaces)
+        .annotate(last=Subquery(turns.values("taken_at")[:1]))
+        .values_list("pk", "last")
+    )
