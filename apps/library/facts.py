@@ -1,12 +1,13 @@
-"""What a file says of itself and how it was read, from the row of a revision. No query."""
+"""What a file says of itself, how it was read, and what to know of a page, in words. No query."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from django.conf import settings
 
-from apps.library.models import Revision
+from apps.library.models import Page, Revision
 
 
 class Attachment(TypedDict):
@@ -31,3 +32,63 @@ def _attachment(value: Any) -> Attachment:
 def recognised_pages(revision: Revision) -> str:
     """Which pages text recognition reads: scans, all or never."""
     return str(revision.options.get("ocr") or ("scans" if settings.RECOGNISE_SCANS else "never"))
+
+
+FLAG_HEADINGS = {
+    "hidden_text": "Text that cannot be seen",
+    "annotations": "Notes in the file",
+    "form_values": "Filled form fields",
+    "blank": "Blank pages",
+}
+"""Flag of a page → what its pages have in common, for a document."""
+
+FLAG_SENTENCES = {
+    "hidden_text": "This page holds text that cannot be seen. It is sent to the model with the rest.",
+    "annotations": "The file has notes on this page. They stand at the end of its text.",
+    "form_values": "This page has filled form fields. They stand at the end of its text.",
+    "blank": "There is nothing on this page.",
+}
+"""Flag of a page → what its reader should know."""
+
+OCR_WORDS = {
+    "scans": "Text layer, and recognition of pages without text",
+    "all": "Recognition of every page",
+    "never": "Text layer alone",
+}
+
+
+def flag_heading(flag: str) -> str:
+    """Readers may raise flags that have no words of their own here."""
+    return FLAG_HEADINGS.get(flag, flag.replace("_", " ").capitalize())
+
+
+def how_it_was_read(revision: Revision) -> str:
+    """The options of a reading in words; one without a base reads text layers, whatever comes after it."""
+    return OCR_WORDS["never"] if revision.base_id is None else OCR_WORDS[recognised_pages(revision)]
+
+
+@dataclass(frozen=True)
+class PageNote:
+    sentence: str
+    is_caution: bool = False
+
+
+def page_notes(page: Page, following: Revision | None = None) -> list[PageNote]:
+    """What the reader of a page should know before trusting it. following: the reading that is to replace its own."""
+    notes = []
+    if page.state == Page.State.NO_TEXT and following is not None and following.is_running:
+        notes.append(PageNote("This page has no text yet: it is being recognised."))
+    elif page.state == Page.State.NO_TEXT:
+        notes.append(
+            PageNote(f"This page has no text and is not sent to the model. {page.reason}".strip(), True)
+        )
+    elif page.state == Page.State.UNREADABLE:
+        notes.append(
+            PageNote(f"This page could not be read and is not sent to the model. {page.reason}".strip(), True)
+        )
+    elif page.source == Page.Source.OCR:
+        notes.append(PageNote("Text by recognition: check it against the picture."))
+    elif page.source == Page.Source.VISION:
+        notes.append(PageNote("Text from a model’s reading of the picture: check it against the picture."))
+    notes += [PageNote(FLAG_SENTENCES.get(flag, f"{flag_heading(flag)}.")) for flag in page.flags]
+    return notes

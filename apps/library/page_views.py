@@ -18,8 +18,10 @@ from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.sandbox import ChildDied, ChildFailed
 from apps.library.models import Page
 from apps.library.pictures import ZOOM_DPI, page_words
+from apps.library.states import DocumentState
 from apps.library.viewer import TextLine, ViewerPage, find_page, read_tab, read_zoom, text_lines
 from apps.workspaces.access import workspace_for
+from apps.workspaces.models import Workspace
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +40,12 @@ def page(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID, numb
     revision = document.current_revision
     if "revision" not in request.GET and revision is not None and revision.page_count == 0:
         return show_viewer(
-            request, "library/_viewer_empty.html", workspace, document=document, revision=revision
+            request,
+            "library/_viewer_empty.html",
+            workspace,
+            document=document,
+            revision=revision,
+            state=DocumentState(revision, document.next_revision),
         )
     found = page_for(
         request.user, document_id, number, revision_id=request.GET.get("revision"), workspace=workspace
@@ -73,7 +80,7 @@ def page(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID, numb
     return show_viewer(request, "library/_viewer.html", workspace, viewer=viewer, problem=problem)
 
 
-def show_viewer(request: HtmxRequest, fragment: str, workspace: object, **context: object) -> HttpResponse:
+def show_viewer(request: HtmxRequest, fragment: str, workspace: Workspace, **context: object) -> HttpResponse:
     """The viewer as a fragment for the workbench, or as a page of its own that includes the same fragment."""
     template = fragment if request.htmx else "library/page.html"
     return render(request, template, {"workspace": workspace, "fragment": fragment, **context})

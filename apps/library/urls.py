@@ -1,6 +1,6 @@
 from django.urls import path
 
-from apps.library import page_views, views
+from apps.library import document_views, page_views, views
 
 app_name = "library"
 
@@ -18,6 +18,7 @@ urlpatterns = [
     path(f"{_document}pages/<int:number>/", page_views.page, name="page"),
     path(f"{_document}pages/<int:number>/picture/", page_views.picture, name="page-picture"),
     path(f"{_document}original/", page_views.original, name="original"),
+    path(f"{_document}about/", document_views.about, name="document-about"),
     path(f"{_document}retry/", views.retry_document, name="retry"),
     path(f"{_document}rename/", views.rename_document, name="rename"),
     path(f"{_document}delete/", views.delete_document, name="delete"),

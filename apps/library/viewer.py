@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from django.db.models import Q
 from django.http import QueryDict
 from django.urls import reverse
 
+from apps.library.facts import PageNote, page_notes
 from apps.library.ingestion.quotes import Box, PageWords
 from apps.library.models import Document, Page
 from apps.library.pictures import ZOOM_DPI
@@ -17,6 +19,8 @@ from apps.workspaces.models import Workspace
 ZOOMS = (50, 75, 100, 125, 150, 200, 300)
 """Per cent of the pane's width."""
 TABS = ("page", "text")
+DRAWN_KINDS = frozenset({Document.Kind.PDF, Document.Kind.PAGED})
+"""Documents whose pages have pictures."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,18 @@ class ViewerPage:
 
     @property
     def has_picture(self) -> bool:
-        return self.document.kind == Document.Kind.PDF and self.page.width > 0
+        return self.document.kind in DRAWN_KINDS and self.page.width > 0
+
+    @property
+    def old_revision(self) -> str:
+        """The id of the page's revision when that is not the current one."""
+        return str(self.page.revision_id) if self.is_old_revision else ""
+
+    @cached_property
+    def notes(self) -> list[PageNote]:
+        """A query where the page has no text: whether it is being recognised."""
+        is_waiting = self.page.state == Page.State.NO_TEXT and not self.is_old_revision
+        return page_notes(self.page, self.document.next_revision if is_waiting else None)
 
     @property
     def zoom_dpi(self) -> int:

@@ -195,6 +195,7 @@ WORKSPACE: dict[str, Route] = {
     f"{_document}pages/<int:number>/": page(VIEWERS),
     f"{_document}pages/<int:number>/picture/": page(VIEWERS),
     f"{_document}original/": page(VIEWERS),
+    f"{_document}about/": page(VIEWERS),
     f"{_document}retry/": change(MEMBERS),
     f"{_document}rename/": change(MEMBERS, {"name": "Lease.pdf"}),
     f"{_document}delete/": change(MEMBERS),

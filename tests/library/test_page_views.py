@@ -86,7 +86,7 @@ def test_a_failed_document_opens_with_its_reason(house: House) -> None:
 def test_a_page_without_text_says_that_it_was_not_sent(house: House) -> None:
     scan = make_document(house.corpus, "scan.pdf", ["", "Words."], with_file=True)
     url = reverse("library:page", args=[house.workspace.slug, scan.pk, 1])
-    assert "it was not sent to the model" in body(house.client("vera").get(url, headers=HTMX))
+    assert "is not sent to the model" in body(house.client("vera").get(url, headers=HTMX))
 
 
 def test_a_picture_is_ours_and_kept_by_the_browser(house: House) -> None:

@@ -1,0 +1,220 @@
+"""All that is known of one document, as its page shows it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from django.urls import reverse
+
+from apps.library.facts import Attachment, attachments, flag_heading, how_it_was_read
+from apps.library.models import Document, Page, Revision
+from apps.library.states import DocumentState
+from apps.library.viewer import DRAWN_KINDS
+from apps.workspaces.models import Workspace
+
+SHOWN_PAGES = 100
+"""Thumbnails at a time: a strip of thousands would be megabytes of pictures."""
+SHOWN_RUNS = 40
+"""Links to runs of pages with one thing in common; what is left out is counted."""
+
+_SHARE = re.compile(r"\d+ % of")
+
+
+class Run(NamedTuple):
+    """Pages in a row. Numbers are 1-based positions, labels what is printed on them."""
+
+    first: int
+    last: int
+    first_label: str
+    last_label: str
+
+
+@dataclass(frozen=True)
+class PageGroup:
+    """Pages with one thing in common. runs: the first SHOWN_RUNS; more: pages in the runs left out."""
+
+    words: str
+    pages: int
+    runs: tuple[Run, ...]
+    more: int
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One revision as a line of the history."""
+
+    revision: Revision
+    words: str
+    role: str
+    """current, next or earlier."""
+
+
+class _Special(NamedTuple):
+    number: int
+    label: str
+    state: str
+    reason: str
+    source: str
+    flags: list[str]
+
+
+@dataclass(frozen=True)
+class DocumentAbout:
+    """One document for its page. Four queries: special pages, shown pages, readings, and who brought it."""
+
+    workspace: Workspace
+    document: Document
+    revision: Revision
+    first_shown: int = 1
+    """A number of the hundred pages that are shown."""
+    at: int = 1
+    """The page that the viewer showed before."""
+
+    @cached_property
+    def state(self) -> DocumentState:
+        return DocumentState(self.revision, self.document.next_revision)
+
+    @property
+    def kind(self) -> str:
+        if self.document.kind == Document.Kind.PDF:
+            return "PDF"
+        return f"{self.document.get_kind_display()} ({self.revision.content_type})"
+
+    @property
+    def title(self) -> str:
+        return str(self.revision.facts.get("title") or "")
+
+    @property
+    def author(self) -> str:
+        return str(self.revision.facts.get("author") or "")
+
+    @property
+    def remarks(self) -> list[str]:
+        """Sentences on the file as a whole."""
+        facts = self.revision.facts
+        remarks = [
+            str(facts[key])
+            for key in ("repaired", "xfa", "figures_left_out")
+            if isinstance(facts.get(key), str)
+        ]
+        if facts.get("encrypted"):
+            remarks.append(
+                "The file is protected; it was opened with the password that was given."
+                if self.revision.password_box
+                else "The file is protected, but opens without a password."
+            )
+        return remarks
+
+    @property
+    def attachments(self) -> list[Attachment]:
+        return attachments(self.revision)
+
+    @cached_property
+    def readings(self) -> list[Reading]:
+        """Newest first."""
+        roles = {self.document.current_revision_id: "current", self.document.next_revision_id: "next"}
+        return [
+            Reading(revision, how_it_was_read(revision), roles.get(revision.pk, "earlier"))
+            for revision in self.document.revisions.order_by("-created_at", "-id")
+        ]
+
+    # Pages ---------------------------------------------------------------------------------------
+
+    @cached_property
+    def _special(self) -> list[_Special]:
+        """Pages of which something is to be said, by number."""
+        pages = Page.objects.filter(revision=self.revision).exclude(
+            state=Page.State.READ, source=Page.Source.TEXT_LAYER, flags=[]
+        )
+        rows = pages.order_by("number").values_list("number", "label", "state", "reason", "source", "flags")
+        return [_Special(*row) for row in rows.iterator(chunk_size=2000)]
+
+    @cached_property
+    def not_read(self) -> list[PageGroup]:
+        """Pages that are not read, by reason."""
+        by_reason: dict[str, list[_Special]] = {}
+        for page in self._special:
+            if page.state != Page.State.READ:
+                words = page.reason or str(Page.State(page.state).label)
+                # The share differs from scan to scan; the reason does not.
+                by_reason.setdefault(_SHARE.sub("most of", words), []).append(page)
+        return [_group(words, pages) for words, pages in by_reason.items()]
+
+    @cached_property
+    def pages_without_text(self) -> int:
+        return sum(page.state == Page.State.NO_TEXT for page in self._special)
+
+    @cached_property
+    def notes(self) -> list[PageGroup]:
+        """What is to be said of pages that are read, by what it is."""
+        by_words: dict[str, list[_Special]] = {}
+        for page in self._special:
+            if page.state == Page.State.READ and page.source != Page.Source.TEXT_LAYER:
+                by_words.setdefault("Text by recognition", []).append(page)
+            for flag in page.flags:
+                by_words.setdefault(flag_heading(flag), []).append(page)
+        return [_group(words, pages) for words, pages in by_words.items()]
+
+    @cached_property
+    def first_number(self) -> int:
+        """Where the strip of thumbnails begins, 1-based."""
+        number = min(max(self.first_shown, 1), max(self.revision.page_count, 1))
+        return number - (number - 1) % SHOWN_PAGES
+
+    @property
+    def last_number(self) -> int:
+        return min(self.first_number + SHOWN_PAGES - 1, self.revision.page_count)
+
+    @cached_property
+    def shown_pages(self) -> list[Page]:
+        return list(
+            Page.objects.filter(
+                revision=self.revision, number__gte=self.first_number, number__lte=self.last_number
+            ).only("number", "label", "state", "width", "height", "revision_id")
+        )
+
+    @property
+    def previous_first(self) -> int | None:
+        return self.first_number - SHOWN_PAGES if self.first_number > 1 else None
+
+    @property
+    def next_first(self) -> int | None:
+        return self.last_number + 1 if self.last_number < self.revision.page_count else None
+
+    @property
+    def has_pictures(self) -> bool:
+        return self.document.kind in DRAWN_KINDS and self.revision.page_count > 0
+
+    # Addresses -----------------------------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        return reverse("library:document-about", args=[self.workspace.slug, self.document.pk])
+
+
+def read_number(value: str | None) -> int:
+    """A page's number out of an address; nonsense is the first page."""
+    is_number = value is not None and value.isascii() and value.isdigit() and len(value) <= 9
+    return int(value) if is_number and value else 1
+
+
+def _group(words: str, pages: Sequence[_Special]) -> PageGroup:
+    runs = list(_runs(pages))
+    more = sum(run.last - run.first + 1 for run in runs[SHOWN_RUNS:])
+    return PageGroup(words, len(pages), tuple(runs[:SHOWN_RUNS]), more)
+
+
+def _runs(pages: Iterable[_Special]) -> Iterable[Run]:
+    """Pages in growing order as runs."""
+    first = last = None
+    for page in pages:
+        if first is not None and last is not None and page.number != last.number + 1:
+            yield Run(first.number, last.number, first.label, last.label)
+            first = None
+        first, last = first or page, page
+    if first is not None and last is not None:
+        yield Run(first.number, last.number, first.label, last.label)
