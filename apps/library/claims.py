@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from apps.library import holds, leaving, queueing
 from apps.library.ingestion.guards import IngestionError
+from apps.library.ingestion.limits import LimitName
 from apps.library.ingestion.sandbox import Cancelled, ChildDied, ChildFailed
 from apps.library.models import Revision
 from apps.workspaces.access import lookup_id
@@ -31,6 +32,8 @@ LONGEST_SLICE_SECONDS = settings.LONGEST_TASK_SECONDS / 2
 """After this long it waits for its next turn even when nobody else does, so that no task meets its time limit."""
 _LOOK_SECONDS = 0.5
 """How often a running reading looks whether it should stop."""
+_PERHAPS_CHANCE: frozenset[LimitName] = frozenset({"crash", "killed", "lost"})
+"""Deaths that may be another's fault; the other limits would only be met again, a minute later."""
 _PAUSES_SECONDS = (0.5, 1, 2, 4, 8, 15)
 """Between attempts to hand a revision back to a database that does not answer."""
 
@@ -62,6 +65,7 @@ class Claim:
     def note_progress(self, **fields: object) -> None:
         """As write, after pages were stored: only attempts without any progress count towards the last one."""
         self.write(attempts=1, **fields)
+        self.revision.attempts = 1
 
     def release(self, **fields: object) -> None:
         """Write the last fields and let go. Raises ClaimLost."""
@@ -87,7 +91,8 @@ def work_on(revision_id: str, work: Callable[[Claim], None]) -> bool:
 
     work ends by itself in ready (Claim.release), or raises; then the revision is failed or needs_password, with
     code and sentence. Pages that were stored stay. A worker that leaves, a turn that is over and a database that
-    does not answer end nothing: the revision waits again, and no attempt is spent.
+    does not answer end nothing: the revision waits again, and no attempt is spent. A parser child that died
+    before it could say what the file holds costs an attempt.
     """
     token = uuid.uuid4()
     with holds.held(token):
@@ -128,8 +133,15 @@ def _carry_out(claim: Claim, work: Callable[[Claim], None]) -> None:
             queueing.send_hint(queueing.queue_of(claim.revision))
     except IngestionError as error:
         _end_failed(claim, error.code, error.sentence)
-    except (ChildDied, ChildFailed) as error:
-        _end_failed(claim, getattr(error, "code", "limit_reached"), error.sentence)
+    except ChildFailed as error:
+        _end_failed(claim, error.code, error.sentence)
+    except ChildDied as error:
+        if error.limit in _PERHAPS_CHANCE and claim.revision.attempts < queueing.MAX_ATTEMPTS:
+            log.warning("revision %s: a parser child died (%s), read again", claim.revision.pk, error.limit)
+            if _write_at_last(claim, claim=None, claimed_until=None):
+                queueing.send_hint(queueing.queue_of(claim.revision))
+        else:
+            _end_failed(claim, "limit_reached", error.sentence)
     except SoftTimeLimitExceeded:
         _end_failed(
             claim,

@@ -212,8 +212,12 @@ def delete_document(actor: User, document: Document) -> None:
         CorpusEntry.objects.filter(document=document, removed_at=None).update(removed_at=now)
         revisions = list(Revision.objects.filter(document=document))
         for revision in revisions:
+            # The claim goes first: a worker that is writing pages now either waits for this row and finds the
+            # claim gone, or is waited for, and its pages are seen by the next line.
+            Revision.objects.filter(pk=revision.pk).update(
+                claim=None, facts={}, storage_name="", repaired_name="", password_box=b""
+            )
             Page.objects.filter(revision=revision).delete()
-            Revision.objects.filter(pk=revision.pk).update(claim=None, facts={}, storage_name="")
             transaction.on_commit(partial(storage.delete_files, revision.workspace_id, revision.pk))
         record(actor, "document.delete", document, document.workspace_id)
 
