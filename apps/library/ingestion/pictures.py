@@ -3,28 +3,12 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from apps.library.ingestion.guards import MAX_PIXELS
 from apps.library.ingestion.quotes import PageWords
 from apps.library.ingestion.sandbox import sandbox
 
 DEFAULT_DPI = 110
-# The format's own ceiling. Source: RFC 9649, section 2.
-WEBP_MAX_SIDE = 16_383
-
-
-def picture_zoom(width: float, height: float, dpi: int) -> float:
-    """Pixels per point of a page of so many points at dpi, or at what 50 megapixels and WebP hold."""
-    zoom = dpi / 72
-    across, down = width * zoom, height * zoom
-    return zoom * min(1.0, (MAX_PIXELS / (across * down)) ** 0.5, WEBP_MAX_SIDE / max(across, down, 1))
-
-
-def picture_size(width: float, height: float, dpi: int) -> tuple[int, int]:
-    """Pixels across and down of the picture of a page, give or take one."""
-    zoom = picture_zoom(width, height, dpi)
-    return max(1, round(width * zoom)), max(1, round(height * zoom))
 
 
 def render_page(
@@ -40,6 +24,19 @@ def render_page(
     for value in sandbox().run(f"{reader}.render", fd=fd, args=args):
         return base64.b64decode(value["webp"])
     raise AssertionError("The render job ended without a picture and without an error.")
+
+
+def render_thumbnails(
+    fd: int, numbers: Sequence[int], *, password: str = "", reader: str = "pdf"
+) -> Iterator[tuple[int, bytes]]:
+    """(number, WebP of at most 4 kB) of the given pages (1-based), in their order, from one parser child.
+
+    A page that cannot be drawn is left out. Raises as render_page when the child dies, after the pages before.
+    """
+    args = {"numbers": list(numbers), "password": password}
+    for value in sandbox().run(f"{reader}.thumbnails", fd=fd, args=args):
+        if "webp" in value:
+            yield value["number"], base64.b64decode(value["webp"])
 
 
 def page_words(
