@@ -16,6 +16,8 @@ from apps.llm.tokens import count_tokens
 # A scan with a stamp or a header laid over it has a few words; a page of prose has hundreds of characters.
 _SCAN_PICTURE_SHARE = 0.5
 SCAN_CHARACTERS = 120
+# Pictures of less than this together, in square points, are bullets; only others are looked at for figures.
+_LEAST_PICTURE_AREA = 256.0
 _EMPTY_FIELDS = {"", "Off", "None"}
 _WHITE_SPACE = re.compile(r"\s+")
 
@@ -34,6 +36,8 @@ def read_page(page: Any, number: int, label: str) -> PageText:
     if values := form_values(page):
         flags.append("form_values")
         extras += values
+    if layout.picture_area >= _LEAST_PICTURE_AREA:
+        flags.append("pictures")
     text = page_text("\n\n".join(part for part in (body, "\n".join(extras)) if part))
     state, reason = _state(page, body, bool(text), layout.picture_area)
     if state == "read" and not text:
