@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from apps.library import storage
 from apps.library.claims import Claim, work_on
+from apps.library.figures import store_figures
 from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.pipeline import PipelineOptions, RangeRead, read_document
 from apps.library.ingestion.readers.base import DocumentInfo, PageText
@@ -44,6 +45,7 @@ def _read(claim: Claim) -> None:
                 missing -= len(found.pages)
                 if missing > 0:
                     claim.give_way()
+    store_figures(claim)
     finish(claim)
 
 
