@@ -24,7 +24,7 @@ from tests.gallery.states import STATES, State
 from tests.services import ROOT, find_chromium
 
 FOLDER = ROOT / "screenshots"
-WIDTHS = (320, 1280, 1920)
+WIDTHS = (360, 1280, 1920)
 THEMES = ("light", "dark")
 TALLEST = 6_000
 """Pixels; the page of the HTTP API is longer, and no taller picture shows more."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from django.urls import reverse
 
-from apps.library.facts import Attachment, attachments, flag_heading, how_it_was_read
+from apps.library.facts import Attachment, attachments, flag_heading, how_it_was_read, told_flags
 from apps.library.models import Document, Page, Revision
 from apps.library.states import DocumentState
 from apps.library.viewer import DRAWN_KINDS
@@ -51,6 +51,14 @@ class Reading:
     words: str
     role: str
     """current, next or earlier."""
+
+    @property
+    def mark(self) -> str:
+        status = Revision.Status(self.revision.status)
+        if status == Revision.Status.READY:
+            return "in use" if self.role == "current" else ""
+        # Nobody works on an earlier one any more.
+        return "Stopped" if self.role == "earlier" and self.revision.is_running else str(status.label)
 
 
 class _Special(NamedTuple):
@@ -155,7 +163,7 @@ class DocumentAbout:
         for page in self._special:
             if page.state == Page.State.READ and page.source != Page.Source.TEXT_LAYER:
                 by_words.setdefault("Text by recognition", []).append(page)
-            for flag in page.flags:
+            for flag in told_flags(page.flags):
                 by_words.setdefault(flag_heading(flag), []).append(page)
         return [_group(words, pages) for words, pages in by_words.items()]
 

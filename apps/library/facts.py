@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from django.conf import settings
 
+from apps.library.figures import PICTURES_FLAG
 from apps.library.models import Page, Revision
 
 
@@ -57,6 +59,11 @@ OCR_WORDS = {
 }
 
 
+def told_flags(flags: Sequence[str]) -> list[str]:
+    """Those that a reader should hear of; that a page has pictures is seen."""
+    return [flag for flag in flags if flag != PICTURES_FLAG]
+
+
 def flag_heading(flag: str) -> str:
     """Readers may raise flags that have no words of their own here."""
     return FLAG_HEADINGS.get(flag, flag.replace("_", " ").capitalize())
@@ -90,5 +97,5 @@ def page_notes(page: Page, following: Revision | None = None) -> list[PageNote]:
         notes.append(PageNote("Text by recognition: check it against the picture."))
     elif page.source == Page.Source.VISION:
         notes.append(PageNote("Text from a model’s reading of the picture: check it against the picture."))
-    notes += [PageNote(FLAG_SENTENCES.get(flag, f"{flag_heading(flag)}.")) for flag in page.flags]
+    notes += [PageNote(FLAG_SENTENCES.get(flag, f"{flag_heading(flag)}.")) for flag in told_flags(page.flags)]
     return notes

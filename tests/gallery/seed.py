@@ -91,11 +91,21 @@ def workspace_places(workspace: Workspace, people: dict[str, User]) -> Places:
 
 def document_places(workspace: Workspace, corpora: dict[str, Corpus]) -> Places:
     places = {f"corpus-{name}": at("library:corpus", workspace, one.pk) for name, one in corpora.items()}
-    for name in ("Lease.pdf", "Broken.pdf", "Half a scan.pdf", "Being read.pdf"):
+    for name in (
+        "Lease.pdf", "Broken.pdf", "Half a scan.pdf", "Being read.pdf", "Locked.pdf", "Read twice.pdf",
+        "Half recognised.pdf", "Scan of the annex.pdf", "Data room index.pdf",
+    ):  # fmt: skip
         document = Document.objects.get(workspace=workspace, name=name)
         key = name.removesuffix(".pdf").lower().replace(" ", "-")
         places[f"document-{key}"] = at("library:document", workspace, document.pk)
+        places[f"about-{key}"] = at("library:document-about", workspace, document.pk)
         places[f"document-{key}-2"] = at("library:page", workspace, document.pk, 2)
+    told = Document.objects.get(workspace=workspace, name="Data room index.pdf").pk
+    scan = Document.objects.get(workspace=workspace, name="Scan of the annex.pdf").pk
+    places["page-with-notes"] = at("library:page", workspace, told, 4)
+    places["page-by-recognition"] = at("library:page", workspace, told, 131)
+    places["page-being-recognised"] = at("library:page", workspace, scan, 3)
+    places["about-more-pages"] = f"{places['about-data-room-index']}?from=150"
     return places
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from django.db.models import CharField, Value
+from django.db.models.functions import Cast, Concat
+
 from apps.accounts.models import User
 from apps.library.models import Corpus, CorpusEntry, Document, Page, Revision, Untick
 from apps.workspaces.models import Workspace
-from tests.factories import LEASE_PAGES, make_corpus, make_document
+from tests.factories import LEASE_PAGES, make_corpus, make_document, make_next_revision
 from tests.gallery.words import (
     ARABIC_PAGE,
     FOREIGN_NAMES,
@@ -30,6 +33,7 @@ def make_corpora(workspace: Workspace, owner: User, claim: Claim) -> dict[str, C
         "too-heavy": make_heavy(workspace, owner, "Too heavy", 1_400_000),
         "foreign": make_foreign(workspace, owner),
         "deep": make_deep(workspace, owner),
+        "told": make_told(workspace, owner),
     }
 
 
@@ -60,13 +64,67 @@ def make_states(workspace: Workspace, owner: User, claim: Claim) -> Corpus:
     )  # fmt: skip
     make_document(
         corpus, "Locked.pdf", (), added_by=owner, status=status.NEEDS_PASSWORD, error_code="needs_password",
-        error_sentence="This file asks for a password. Bring a copy without one.",
+        error_sentence="This file asks for a password. Type it, and it is read.",
     )  # fmt: skip
     make_document(corpus, UNBROKEN_NAME, clause_pages(2), added_by=owner)
     left_out = make_document(corpus, f"{LONG_NAME}.pdf", clause_pages(5), added_by=owner)
     Untick.objects.create(user=owner, entry=CorpusEntry.objects.get(document=left_out))
     for name in FOREIGN_NAMES:
         make_document(corpus, name, clause_pages(1), added_by=owner)
+    make_document(
+        corpus, "Locked twice.pdf", (), added_by=owner, status=status.NEEDS_PASSWORD,
+        error_code="wrong_password", error_sentence="This password does not open the file. Try another one.",
+    )  # fmt: skip
+    mixed = make_document(
+        corpus, "Half recognised.pdf", [*clause_pages(3), "", "", ""], added_by=owner, with_file=True
+    )
+    recognising = {"status": status.READING, "stage": "Recognising text"}
+    make_next_revision(mixed, **recognising, done=1, total=3, seconds_left=25, **claim())
+    scan = make_document(corpus, "Scan of the annex.pdf", [""] * 12, added_by=owner, with_file=True)
+    make_next_revision(scan, **recognising, done=2, total=12, seconds_left=260, **claim())
+    waiting = make_document(corpus, "Scan that waits.pdf", [""] * 3, added_by=owner)
+    make_next_revision(waiting, **claim())
+    refused = make_document(corpus, "Read twice.pdf", [*clause_pages(2), ""], added_by=owner, with_file=True)
+    make_next_revision(
+        refused, status=status.FAILED, error_code="took_too_long",
+        error_sentence="Text recognition took longer than 60 minutes and was stopped.",
+    )  # fmt: skip
+    return corpus
+
+
+def make_told(workspace: Workspace, owner: User) -> Corpus:
+    """A document of which much is to be said: notes, hidden text, scans, attachments, three readings."""
+    corpus = make_corpus(workspace, "Much to know")
+    texts = clause_pages(230)
+    for number in (*range(12, 31), 44, 46, 47, *range(50, 130, 2)):
+        texts[number - 1] = ""
+    document = make_document(corpus, "Data room index.pdf", texts, added_by=owner, with_file=True)
+    revision = document.current_revision
+    assert revision is not None
+    revision.facts = {
+        "title": "Index of the data room",
+        "author": "Notary’s office, second floor",
+        "encrypted": True,
+        "repaired": "The file’s table of pages was broken and was rebuilt; the original is kept as it came.",
+        "outline": [],
+        "attachments": [
+            {"name": "Schedule of rents.xlsx", "size_bytes": 48_213},
+            {"name": f"{UNBROKEN_NAME}.p7m", "size_bytes": 912},
+            {"name": FOREIGN_NAMES[0], "size_bytes": 2_481_002},
+        ],
+    }
+    revision.save(update_fields=["facts"])
+    pages = Page.objects.filter(revision=revision)
+    pages.filter(number__lte=8).update(label=Concat(Value("A-"), Cast("number", CharField())))
+    pages.filter(number__in=(3, 9)).update(flags=["hidden_text"])
+    pages.filter(number__in=(4, 5, 6, 88)).update(flags=["annotations", "form_values"])
+    pages.filter(state=Page.State.NO_TEXT).update(
+        reason="A picture covers 97 % of the page and it has no text layer."
+    )
+    pages.filter(number=44).update(
+        state=Page.State.UNREADABLE, reason="Reading this page took longer than 60 seconds and was stopped."
+    )
+    pages.filter(number__range=(131, 140)).update(source=Page.Source.OCR)
     return corpus
 
 
