@@ -22,6 +22,7 @@ from apps.common.queues import queue_on_commit
 from apps.library import storage
 from apps.library.ingestion.guards import IngestionError, Kind, check_file
 from apps.library.models import Corpus, CorpusEntry, Document, Page, Revision, Untick
+from apps.library.passwords import seal
 from apps.library.uploads import display_name, sha256_of
 from apps.llm.tokens import TOKENIZER
 from apps.workspaces.access import NO_ROW
@@ -170,29 +171,51 @@ def _create_document(
 
 def retry_document(actor: User, document: Document) -> None:
     """Read a failed document once more from its stored bytes; nothing happens unless it failed."""
-    from apps.library.tasks import ingest_revision
-
     with transaction.atomic():
-        revision = Revision.objects.select_for_update().get(
-            document=document, pk=document.current_revision_id or NO_ROW
-        )
+        revision = _locked_revision(document)
         if revision.status != Revision.Status.FAILED:
             return
-        Page.objects.filter(revision=revision).delete()
-        Revision.objects.filter(pk=revision.pk).update(
-            status=Revision.Status.UPLOADED,
-            stage="",
-            done=0,
-            total=0,
-            attempts=0,
-            claim=None,
-            claimed_until=None,
-            queued_at=timezone.now(),
-            error_code="",
-            error_sentence="",
-        )
-        queue_on_commit(ingest_revision, revision.pk)
+        _queue_again(revision)
     record(actor, "document.retry", document, document.workspace_id)
+
+
+def give_password(actor: User, document: Document, password: str) -> None:
+    """Keep the password of a protected file, encrypted, and queue its reading, which finds out whether it opens it.
+
+    A wrong one is forgotten and the document asks again. Raises Refused (no_password_needed).
+    """
+    with transaction.atomic():
+        revision = _locked_revision(document)
+        if revision.status != Revision.Status.NEEDS_PASSWORD:
+            raise Refused("no_password_needed", "This document asks for no password.", status=409)
+        _queue_again(revision, password_box=seal(password, revision))
+    record(actor, "document.password", document, document.workspace_id)
+
+
+def _locked_revision(document: Document) -> Revision:
+    return Revision.objects.select_for_update().get(
+        document=document, pk=document.current_revision_id or NO_ROW
+    )
+
+
+def _queue_again(revision: Revision, **fields: Any) -> None:
+    from apps.library.tasks import ingest_revision
+
+    Page.objects.filter(revision=revision).delete()
+    Revision.objects.filter(pk=revision.pk).update(
+        status=Revision.Status.UPLOADED,
+        stage="",
+        done=0,
+        total=0,
+        attempts=0,
+        claim=None,
+        claimed_until=None,
+        queued_at=timezone.now(),
+        error_code="",
+        error_sentence="",
+        **fields,
+    )
+    queue_on_commit(ingest_revision, revision.pk)
 
 
 def rename_document(actor: User, document: Document, name: str) -> None:
