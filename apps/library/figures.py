@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from django.core.files.base import ContentFile
@@ -20,7 +21,6 @@ from django.db.models import QuerySet
 from apps.library import storage
 from apps.library.claims import Claim, ClaimLost
 from apps.library.ingestion.figures import Figure, FigureReader, PageFigures
-from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.picture_sizes import picture_size
 from apps.library.ingestion.pictures import DEFAULT_DPI
 from apps.library.models import Document, Page, PageImage, Revision
@@ -85,16 +85,15 @@ def _read(claim: Claim, numbers: list[int], found: _Found) -> None:
     if not numbers:
         return
     with storage.open_readable(revision) as file:
-        reader = FigureReader(file.fileno(), password=opened(revision), reader=revision.reader)
-        try:
-            for some in reader.read(numbers):
+        reader = FigureReader(
+            file.fileno(), password=opened(revision), reader=revision.reader, cancelled=claim.stop
+        )
+        with closing(reader.read(numbers)) as batches:
+            for some in batches:
                 for page in some:
                     _keep(revision, page, found)
                 reader.is_full = len(found.names) >= MOST_FIGURES or len(found.places) >= MOST_PLACES
                 claim.write(stage="Keeping figures")
-        except IngestionError as error:
-            log.warning("revision %s: no figures: %s", revision.pk, error.code)
-            found.incomplete += numbers
 
 
 def _keep(revision: Revision, page: PageFigures, found: _Found) -> None:
@@ -108,12 +107,28 @@ def _keep(revision: Revision, page: PageFigures, found: _Found) -> None:
         if len(found.places) >= MOST_PLACES or (not is_known and len(found.names) >= MOST_FIGURES):
             found.dropped["over_limit"] += 1
             continue
-        if not is_known and figure.content is not None:
-            name = storage.figure_name(revision, figure.digest, figure.format)
-            if not default_storage.exists(name):
-                default_storage.save(name, ContentFile(figure.content))
+        if not is_known:
+            name = _stored(revision, figure)
+            if not name:
+                found.failed += 1
+                continue
             found.names[figure.digest] = name
         found.places.append((page.number, figure))
+
+
+def _stored(revision: Revision, figure: Figure) -> str:
+    """Where the figure lies; empty when it is not at hand or the storage refuses it."""
+    if figure.content is None:
+        return ""
+    name = storage.figure_name(revision, figure.digest, figure.format)
+    try:
+        if not default_storage.exists(name):
+            default_storage.save(name, ContentFile(figure.content))
+    except OSError:
+        # A full disk costs figures, not the document whose text is read already.
+        log.exception("revision %s: a figure could not be stored", revision.pk)
+        return ""
+    return name
 
 
 def _drop_repeated(revision: Revision, found: _Found, page_count: int) -> None:

@@ -188,7 +188,14 @@ def _drawn(region: Region) -> Image.Image:
         place = (a * across, b * down, c * across, d * down, (e - x0) * across, (f - y0) * down)
         matrix = _mupdf.FzMatrix(*(round(number, 3) for number in place))
         if piece.ink is None:
+            # A soft mask is the business of whoever draws; fz_fill_image leaves it out.
+            mask = piece.image.m_internal.mask
+            if mask:
+                kept = _mupdf.FzImage(_mupdf.ll_fz_keep_image(mask))
+                _mupdf.fz_clip_image_mask(device, kept, matrix, _mupdf.FzRect(0, 0, width, height))
             _mupdf.fz_fill_image(device, piece.image, matrix, 1.0, _mupdf.FzColorParams())
+            if mask:
+                _mupdf.fz_pop_clip(device)
         else:
             ink = _mupdf.new_floats(3)
             for position, part in enumerate(piece.ink):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
+from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.limits import Limits
 from apps.library.ingestion.pipeline import default_workers
-from apps.library.ingestion.sandbox import ChildDied, ChildFailed, Sandbox, sandbox
+from apps.library.ingestion.sandbox import Cancelled, ChildDied, ChildFailed, Sandbox, sandbox
 
 FigureFormat: TypeAlias = Literal["webp", "png"]
 
@@ -20,6 +21,7 @@ FigureFormat: TypeAlias = Literal["webp", "png"]
 _PAGES_PER_CHILD = 8
 # A document that kills more children than this keeps the figures found until then: each death may cost a minute.
 MOST_DEATHS = 12
+_CANCEL_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class FigureReader:
         reader: str = "pdf",
         limits: Limits | None = None,
         workers: int | None = None,
+        cancelled: threading.Event | None = None,
         box: Sandbox | None = None,
     ) -> None:
         self.is_full = False
@@ -77,14 +80,16 @@ class FigureReader:
         self._limits = limits or replace(Limits(), output_bytes=32 * 1024**2)
         self._workers = workers or default_workers()
         self._box = box or sandbox()
+        self._asked_to_stop = cancelled or threading.Event()
         self._cancelled = threading.Event()
         self._deaths_left = MOST_DEATHS
         self._lock = threading.Lock()
 
-    def read(self, numbers: Collection[int]) -> Iterator[list[PageFigures]]:
+    def read(self, numbers: Collection[int]) -> Generator[list[PageFigures], None, None]:
         """Figures of the given pages (1-based), a few pages at a time, in order of completion.
 
-        Never raises for what a page or picture does. Close the generator to stop.
+        Never raises for what a page or picture does. Close the generator to stop; raises Cancelled within half a
+        second when cancelled is set.
         """
         ordered = sorted(numbers)
         waiting = iter(
@@ -98,7 +103,9 @@ class FigureReader:
                         running.add(pool.submit(self._read_some, some))
                     if not running:
                         return
-                    done, running = wait(running, return_when=FIRST_COMPLETED)
+                    if self._asked_to_stop.is_set():
+                        raise Cancelled
+                    done, running = wait(running, timeout=_CANCEL_SECONDS, return_when=FIRST_COMPLETED)
                     for future in done:
                         yield future.result()
             finally:
@@ -126,6 +133,9 @@ class FigureReader:
                         left, start = left[1:], 0
                 if not self._may_go_on():
                     break
+            except IngestionError:
+                # The whole file cannot be opened any more; its pages stay incomplete.
+                break
         return list(pages.values())
 
     def _may_go_on(self) -> bool:
