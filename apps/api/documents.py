@@ -12,11 +12,10 @@ from apps.api.auth import ApiRequest
 from apps.api.paging import Paging, page_of
 from apps.api.schemas import DocumentIn, DocumentOut, ListPage, PageOut, PasswordIn, SkippedOut
 from apps.api.shapes import document_row, document_shape, page_shape, skipped_shape
-from apps.common.http import Refused
 from apps.library.access import document_for, page_for
 from apps.library.downloads import original_response, picture_response
-from apps.library.models import Document, Revision, SkippedPath
-from apps.library.services import delete_document, rename_document, retry_document
+from apps.library.models import SkippedPath
+from apps.library.services import delete_document, give_password, rename_document, retry_document
 from apps.workspaces.access import Right
 
 router = Router(tags=["Documents"])
@@ -53,20 +52,10 @@ def post_document_retry(request: ApiRequest, document_id: str) -> Status[dict[st
 
 @router.post("/documents/{document_id}/password", response={202: DocumentOut}, summary="Give its password")
 def post_document_password(request: ApiRequest, document_id: str, body: PasswordIn) -> Status[dict[str, Any]]:
-    """Always refused in this version, and the password is not kept: protected files cannot be opened yet."""
+    """Reading starts again; a wrong one ends in `needs_password` with `wrong_password`. Kept encrypted, never shown."""
     document = document_for(request.user, document_id, Right.CONTRIBUTE)
-    if _status(document) != Revision.Status.NEEDS_PASSWORD:
-        raise Refused("no_password_needed", "This document asks for no password.", status=409)
-    raise Refused(
-        "passwords_not_supported",
-        "Protected files cannot be opened here yet, and the password was not kept. "
-        "Save the PDF without protection and upload that.",
-        status=409,
-    )
-
-
-def _status(document: Document) -> str:
-    return document.current_revision.status if document.current_revision else ""
+    give_password(request.user, document, body.password)
+    return Status(202, document_shape(document_row(document_for(request.user, document_id))))
 
 
 @router.get(

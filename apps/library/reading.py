@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import asdict
 
 from django.db import transaction
 from django.db.models import Count, Q, Sum
@@ -16,6 +17,7 @@ from apps.library.ingestion.pipeline import PipelineOptions, RangeRead, read_doc
 from apps.library.ingestion.readers.base import DocumentInfo, PageText
 from apps.library.models import Page, Revision
 from apps.library.passwords import opened
+from apps.library.repairs import repair_file
 from apps.llm.tokens import marker_tokens
 
 
@@ -28,6 +30,19 @@ def read_revision(revision_id: str) -> bool:
 
 
 def _read(claim: Claim) -> None:
+    try:
+        _read_pages(claim)
+    except IngestionError as error:
+        if error.code == "wrong_password":
+            claim.write(password_box=b"")
+        if not repair_file(claim, error):
+            raise
+        _read_pages(claim)
+    store_figures(claim)
+    finish(claim)
+
+
+def _read_pages(claim: Claim) -> None:
     revision = claim.revision
     stored = set(Page.objects.filter(revision=revision).values_list("number", flat=True))
     claim.write(stage="Opening", done=len(stored))
@@ -45,8 +60,6 @@ def _read(claim: Claim) -> None:
                 missing -= len(found.pages)
                 if missing > 0:
                     claim.give_way()
-    store_figures(claim)
-    finish(claim)
 
 
 def _store_info(claim: Claim, info: DocumentInfo) -> None:
@@ -55,11 +68,13 @@ def _store_info(claim: Claim, info: DocumentInfo) -> None:
         total=info.pages,
         page_count=info.pages,
         facts={
+            **{key: value for key, value in claim.revision.facts.items() if key == "repaired"},
             "title": info.title,
             "author": info.author,
             "encrypted": info.encrypted,
             "outline": [[entry.level, entry.title, entry.number] for entry in info.outline],
-            "attachments": list(info.attachments),
+            "attachments": [asdict(attachment) for attachment in info.attachments],
+            "notes": list(info.notes),
         },
     )
 

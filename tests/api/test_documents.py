@@ -193,15 +193,18 @@ def test_a_failed_document_is_read_again(bob: Caller, corpus: Corpus) -> None:
     assert (retried.json()["status"], retried.json()["error"]) == ("uploaded", None)
 
 
-def test_passwords_are_refused_and_not_kept(bob: Caller, corpus: Corpus) -> None:
+def test_a_password_is_taken_where_one_is_asked_for(bob: Caller, corpus: Corpus) -> None:
     ready = make_document(corpus, added_by=bob.user)
     refused = bob.post(f"/documents/{ready.pk}/password", {"password": "hunter2"})
     assert (refused.status_code, error_code(refused)) == (409, "no_password_needed")
     locked = make_document(corpus, added_by=bob.user, status=Revision.Status.NEEDS_PASSWORD)
-    refused = bob.post(f"/documents/{locked.pk}/password", {"password": "hunter2"})
-    assert (refused.status_code, error_code(refused)) == (409, "passwords_not_supported")
-    assert b"hunter2" not in refused.content
-    assert not Revision.objects.filter(options__icontains="hunter2").exists()
+    taken = bob.post(f"/documents/{locked.pk}/password", {"password": "hunter2"})
+    assert (taken.status_code, taken.json()["status"]) == (202, "uploaded")
+    assert b"hunter2" not in refused.content + taken.content
+    revision = Revision.objects.get(document=locked)
+    assert revision.password_box
+    assert b"hunter2" not in bytes(revision.password_box)
+    assert "hunter2" not in f"{revision.options} {revision.facts}"
 
 
 def test_deleting_a_corpus_takes_an_administrator(

@@ -196,18 +196,6 @@ def test_a_damaged_file_fails_with_a_sentence_and_can_be_retried(alice: User, co
     assert (waiting.status, waiting.attempts, waiting.error_code) == ("uploaded", 0, "")
 
 
-def test_a_protected_file_asks_for_a_copy_without_a_password(alice: User, corpus: Corpus) -> None:
-    from apps.library.ingestion.pymupdf_lean import pymupdf
-
-    source = pymupdf.open(stream=pdf_bytes(["Secret words."]))
-    locked = source.tobytes(encryption=pymupdf.PDF_ENCRYPT_AES_256, user_pw="open", owner_pw="own")
-    added = services.add_upload(alice, corpus, upload(locked))
-    reading.read_revision(str(added.document.current_revision_id))
-    revision = Revision.objects.get(document=added.document)
-    assert revision.status == "needs_password"
-    assert revision.error_sentence == "The PDF is protected. Bring a copy without a password."
-
-
 def test_deleting_removes_bytes_and_pages_and_leaves_a_tombstone(
     alice: User, corpus: Corpus, django_capture_on_commit_callbacks: Any
 ) -> None:

@@ -7,12 +7,16 @@ Neither changes text, search or rendering.
 
 from __future__ import annotations
 
+import codecs
 import sys
 
 for _heavy in ("pymupdf.layout", "pymupdf4llm"):
     sys.modules.setdefault(_heavy, None)  # type: ignore[arg-type]
 
 import pymupdf  # noqa: E402
+
+# PyMuPDF decodes keys of objects with it; Python imports a codec at first use, which a parser child cannot any more.
+codecs.lookup("raw_unicode_escape")
 
 # A broken file makes MuPDF print one line per object; the reader reports what matters as a reason.
 pymupdf.TOOLS.mupdf_display_errors(False)

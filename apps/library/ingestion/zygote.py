@@ -10,6 +10,7 @@ children are killed and this process ends, so nothing outlives the worker that s
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import importlib
 import json
@@ -189,9 +190,12 @@ class _Zygote:
             except MemoryError:
                 end = {"_end": "limit", "limit": "memory"}
             except Exception as error:
-                # MuPDF reports a failed allocation as an error of its own.
+                # MuPDF reports a failed allocation as an error of its own, and Python ignores the signal of a file
+                # that is too large.
                 words = f"{type(error).__name__}: {error}"
-                if "malloc" in words or "bad_alloc" in words or "out of memory" in words:
+                if isinstance(error, OSError) and error.errno == errno.EFBIG:
+                    end = {"_end": "limit", "limit": "disk"}
+                elif "malloc" in words or "bad_alloc" in words or "out of memory" in words:
                     end = {"_end": "limit", "limit": "memory"}
                 else:
                     end = {"_end": "error", "error": words[:500]}

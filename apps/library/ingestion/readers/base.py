@@ -24,8 +24,16 @@ class OutlineEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file inside the file, never opened. size_bytes: None where the file does not say."""
+
+    name: str
+    size_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentInfo:
-    """What a file says about itself. labels: one per page, by position. attachments: names, never opened."""
+    """What a file says about itself. labels: one per page, by position. notes: sentences, what of it is not read."""
 
     pages: int
     labels: tuple[str, ...]
@@ -33,7 +41,8 @@ class DocumentInfo:
     title: str
     author: str
     outline: tuple[OutlineEntry, ...]
-    attachments: tuple[str, ...]
+    attachments: tuple[Attachment, ...]
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> DocumentInfo:
@@ -42,7 +51,8 @@ class DocumentInfo:
                 **value,
                 "labels": tuple(value["labels"]),
                 "outline": tuple(OutlineEntry(**entry) for entry in value["outline"]),
-                "attachments": tuple(value["attachments"]),
+                "attachments": tuple(Attachment(**entry) for entry in value["attachments"]),
+                "notes": tuple(value["notes"]),
             }
         )
 

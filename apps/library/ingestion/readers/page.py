@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from apps.common.markers import packed_tail
-from apps.library.ingestion.clean_text import clean_text, one_line, page_text
+from apps.library.ingestion.clean_text import page_text
 from apps.library.ingestion.hidden_text import has_hidden_text
 from apps.library.ingestion.layout import join, read_layout
-from apps.library.ingestion.pymupdf_lean import pymupdf
+from apps.library.ingestion.page_extras import annotation_lines, form_lines
 from apps.library.ingestion.readers.base import PageState, PageText
 from apps.llm.tokens import count_tokens
 
@@ -18,8 +17,6 @@ _SCAN_PICTURE_SHARE = 0.5
 SCAN_CHARACTERS = 120
 # Pictures of less than this together, in square points, are bullets; only others are looked at for figures.
 _LEAST_PICTURE_AREA = 256.0
-_EMPTY_FIELDS = {"", "Off", "None"}
-_WHITE_SPACE = re.compile(r"\s+")
 
 
 def read_page(page: Any, number: int, label: str) -> PageText:
@@ -30,10 +27,10 @@ def read_page(page: Any, number: int, label: str) -> PageText:
     if layout.blocks and has_hidden_text(page, layout):
         flags.append("hidden_text")
     extras = []
-    if notes := annotations(page, body):
+    if notes := annotation_lines(page, body):
         flags.append("annotations")
         extras += notes
-    if values := form_values(page):
+    if values := form_lines(page):
         flags.append("form_values")
         extras += values
     if layout.picture_area >= _LEAST_PICTURE_AREA:
@@ -69,34 +66,3 @@ def _state(page: Any, body: str, has_text: bool, picture_area: float) -> tuple[P
     if not has_text and page.get_bboxlog():
         return "no_text", "The page shows pictures or drawings and has no text layer."
     return "read", ""
-
-
-def annotations(page: Any, body: str) -> list[str]:
-    """Comments and notes, one line each; what the page shows as text already is not repeated."""
-    if page.first_annot is None:
-        return []
-    shown = _WHITE_SPACE.sub("", body)
-    lines = []
-    for annotation in page.annots():
-        kind = annotation.type[1]
-        if kind == "Popup":
-            continue
-        text = clean_text(annotation.info.get("content") or "")
-        if text and not (kind == "FreeText" and _WHITE_SPACE.sub("", text) in shown):
-            lines.append(f"[Annotation: {kind}] {text}")
-    return lines
-
-
-def form_values(page: Any) -> list[str]:
-    """Filled fields with their names: the page shows the value, not always what it answers."""
-    lines = []
-    for widget in page.widgets():
-        value = clean_text(str(widget.field_value or ""))
-        if value in _EMPTY_FIELDS or widget.field_type in (
-            pymupdf.PDF_WIDGET_TYPE_BUTTON,
-            pymupdf.PDF_WIDGET_TYPE_SIGNATURE,
-        ):
-            continue
-        name = one_line(widget.field_label or widget.field_name or "unnamed", 200)
-        lines.append(f"[Form field: {name}] {value}")
-    return lines

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from apps.library.ingestion.attachments import list_attachments
 from apps.library.ingestion.clean_text import one_line
 from apps.library.ingestion.guards import MAX_CHARACTERS, MAX_PAGES, IngestionError
 from apps.library.ingestion.jobs import job
@@ -16,9 +17,17 @@ from apps.library.ingestion.readers.base import DocumentInfo, OutlineEntry, Page
 from apps.library.ingestion.readers.page import read_page
 
 _MAX_OUTLINE = 5_000
-_MAX_ATTACHMENTS = 1_000
 _MAX_TITLE = 500
 _REFERENCE = re.compile(r"(\d+) \d+ R")
+_LEFT_ALONE = {
+    "AcroForm/XFA": "The form has a second version (XFA) that is ignored; its filled fields are read.",
+    "Names/JavaScript": "Scripts in the file are ignored.",
+    "Collection": "The file is a portfolio: the files inside it are listed and not read.",
+}
+
+LOST_PAGES = "DocAnalystLostPages"
+"""Key in the catalog of a repaired copy: how many pages at its end stand for pages whose bytes are gone."""
+_LOST = "This page is missing: the file says that it exists, and its bytes are gone."
 
 
 def open_pdf(data: memoryview, password: str = "") -> Any:
@@ -50,11 +59,11 @@ class PdfReader:
             raise IngestionError("no_pages")
         if pages > MAX_PAGES:
             raise IngestionError("too_many_pages", pages=pages, limit=MAX_PAGES)
-        # MuPDF goes by the count that the tree states: below the truth it would hide pages. Above the truth,
-        # the pages that are not there come out as unreadable, each by itself.
+        # MuPDF goes by the count that the tree states: below the truth it would hide pages, above it there would
+        # be pages that are none. Either way the file is repaired, and the copy's count is true.
         in_tree = _pages_in_tree(document, MAX_PAGES)
-        if in_tree > pages:
-            raise IngestionError("fewer_pages", found=pages, declared=in_tree)
+        if in_tree and in_tree != pages:
+            raise IngestionError("fewer_pages", found=min(pages, in_tree), declared=max(pages, in_tree))
         metadata = document.metadata or {}
         return DocumentInfo(
             pages=pages,
@@ -63,15 +72,19 @@ class PdfReader:
             title=one_line(metadata.get("title") or "", _MAX_TITLE),
             author=one_line(metadata.get("author") or "", _MAX_TITLE),
             outline=_outline(document),
-            attachments=_attachments(document),
+            attachments=list_attachments(document),
+            notes=_notes(document),
         )
 
     def read_pages(self, data: memoryview, first: int, last: int, options: ReadOptions) -> Iterator[PageText]:
         document = open_pdf(data, options.password)
         labels = _labels(document)
+        last_held = document.page_count - _lost_pages(document)
         characters = 0
         for number in range(first, last + 1):
-            page = _read_page(document, number, labels[number - 1])
+            label = labels[number - 1]
+            held = number <= last_held
+            page = _read_page(document, number, label) if held else PageText.unreadable(number, label, _LOST)
             characters += len(page.text)
             if characters > MAX_CHARACTERS:
                 raise IngestionError("too_much_text", limit=MAX_CHARACTERS // 1_000_000)
@@ -102,6 +115,11 @@ def _pages_in_tree(document: Any, limit: int) -> int:
     return leaves
 
 
+def _lost_pages(document: Any) -> int:
+    kind, value = document.xref_get_key(document.pdf_catalog(), LOST_PAGES)
+    return int(value) if kind == "int" else 0
+
+
 def _labels(document: Any) -> tuple[str, ...]:
     try:
         rules = document.get_page_labels()
@@ -121,11 +139,12 @@ def _outline(document: Any) -> tuple[OutlineEntry, ...]:
     )
 
 
-def _attachments(document: Any) -> tuple[str, ...]:
-    try:
-        return tuple(one_line(name, _MAX_TITLE) for name in document.embfile_names()[:_MAX_ATTACHMENTS])
-    except Exception:  # a broken name tree: nothing to list
-        return ()
+def _notes(document: Any) -> tuple[str, ...]:
+    """What of the file is left alone, one sentence each."""
+    catalog = document.pdf_catalog()
+    return tuple(
+        sentence for key, sentence in _LEFT_ALONE.items() if document.xref_get_key(catalog, key)[0] != "null"
+    )
 
 
 def _read_page(document: Any, number: int, label: str) -> PageText:
