@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -15,13 +16,18 @@ django_application: Any = get_asgi_application()
 from django.conf import settings  # noqa: E402  (needs the application registry)
 from django.db import connections  # noqa: E402
 
+from apps.api.upload_bytes import UploadBytes, answer_options  # noqa: E402
+from apps.common.errnos import FULL_DISK  # noqa: E402
 from apps.conversations.events import AnswerEvents  # noqa: E402
+
+log = logging.getLogger(__name__)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 EVENTS_PATH = re.compile(r"/api/v1/answers/([0-9A-Za-z-]{1,64})/events")
+RESUMABLE_PATH = re.compile(r"/api/v1/(?:uploads/([0-9A-Za-z-]{1,64})|corpora/[0-9A-Za-z-]{1,64}/uploads)")
 UPLOAD_PATH = re.compile(r"(?:/w/[^/]+|/api/v1)/corpora/[0-9A-Za-z-]{1,64}/documents/?")
 # Django spools a whole body to the data volume before it knows whose request it is.
 MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -34,6 +40,7 @@ for _database in connections.settings.values():
     _database["CONN_MAX_AGE"] = 0
 
 answer_events = AnswerEvents()
+upload_bytes = UploadBytes()
 
 
 class BodyTooLarge(Exception):
@@ -52,10 +59,26 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if events:
         await answer_events(scope, receive, send, events[1])
         return
+    resumable = RESUMABLE_PATH.fullmatch(scope["path"])
+    if resumable and scope["method"] == "OPTIONS":
+        await answer_options(send)
+        return
+    if resumable and resumable[1] and scope["method"] == "PATCH":
+        await upload_bytes(scope, receive, send, resumable[1])
+        return
     try:
         await django_application(scope, _counted(receive, _body_limit(scope)), send)
     except BodyTooLarge:
-        await _too_large(send)
+        await _refuse(
+            send, 413, "This request is larger than this installation accepts. Upload fewer files at once."
+        )
+    except OSError as error:
+        if error.errno not in FULL_DISK:
+            raise
+        log.error("a request was refused: the volume of uploads is full")
+        await _refuse(
+            send, 507, "This installation has no room left on its disk. Nothing was kept; tell the operator."
+        )
 
 
 def _body_limit(scope: Scope) -> int:
@@ -81,8 +104,8 @@ def _counted(receive: Receive, limit_bytes: int) -> Receive:
     return counting
 
 
-async def _too_large(send: Send) -> None:
-    body = b"This request is larger than this installation accepts. Upload fewer files at once."
+async def _refuse(send: Send, status: int, sentence: str) -> None:
+    body = sentence.encode()
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", str(len(body)).encode()),
@@ -90,7 +113,7 @@ async def _too_large(send: Send) -> None:
         (b"content-security-policy", b"default-src 'none'"),
         (b"connection", b"close"),
     ]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 

@@ -251,6 +251,8 @@ MAX_UPLOAD_BYTES = env_int("DOCANALYST_MAX_UPLOAD_MB", 200, least=1) * 1024 * 10
 WORKSPACE_QUOTA_BYTES = env_int("DOCANALYST_WORKSPACE_QUOTA_MB", 51_200, least=1) * 1024 * 1024
 MEMBER_QUOTA_BYTES = env_int("DOCANALYST_MEMBER_QUOTA_MB", 20_480, least=1) * 1024 * 1024
 """Originals that one person may have brought to one workspace."""
+UPLOADS_PER_MEMBER = env_int("DOCANALYST_UPLOADS_PER_MEMBER", 20, least=1)
+"""How many unfinished uploads one person may have."""
 RECOGNISE_SCANS = env_bool("DOCANALYST_OCR", True)
 """Whether pages without text are read by text recognition as soon as a document is ready."""
 

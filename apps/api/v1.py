@@ -10,7 +10,7 @@ from typing import Any
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
-from apps.api import answers, conversations, corpora, documents, usage, workspaces
+from apps.api import answers, conversations, corpora, documents, uploads, usage, workspaces
 from apps.api.auth import SignedIn
 from apps.api.errors import register_error_handlers
 from apps.api.parsing import StrictParser
@@ -47,6 +47,32 @@ EVENTS = {
     }
 }
 
+UPLOAD_BYTES = {
+    "tags": ["Uploads"],
+    "summary": "Send bytes of an upload",
+    "operationId": "patch_upload",
+    "description": (
+        "As tus 1.0.0 says: the bytes from `Upload-Offset` on, as many as you like, as "
+        "`application/offset+octet-stream`. What arrived before a line was cut is kept; ask how far it is, and go on. "
+        "With the last byte it becomes a document, which `Content-Location` names. `Upload-Checksum` (sha256, sha1) "
+        "of the bytes sent is checked."
+    ),
+    "parameters": [
+        {"in": "path", "name": "upload_id", "required": True, "schema": {"type": "string"}},
+        {"in": "header", "name": "Upload-Offset", "required": True, "schema": {"type": "integer"}},
+        {"in": "header", "name": "Tus-Resumable", "required": True, "schema": {"type": "string"}},
+        {"in": "header", "name": "Upload-Checksum", "schema": {"type": "string"}},
+    ],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/offset+octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        },
+    },
+    "responses": {204: {"description": "Kept; `Upload-Offset` says how far it is."}},
+    "security": [{"SignedIn": []}],
+}
+
 
 class VersionOne(NinjaAPI):
     """Describes besides what ninja finds by itself: the error of every call, and the events beside Django."""
@@ -58,6 +84,7 @@ class VersionOne(NinjaAPI):
         """Parameters are named where they are used, so their models are left out of the shapes."""
         schema = super().get_openapi_schema(**where)
         schema["paths"]["/api/v1/answers/{answer_id}/events"] = EVENTS
+        schema["paths"]["/api/v1/uploads/{upload_id}"]["patch"] = UPLOAD_BYTES
         schema["components"]["schemas"] |= _definitions()
         for operations in schema["paths"].values():
             for operation in operations.values():
@@ -87,7 +114,7 @@ api = VersionOne(
     parser=StrictParser(),
 )
 register_error_handlers(api)
-for room in (workspaces, corpora, documents, conversations, answers, usage):
+for room in (workspaces, corpora, documents, uploads, conversations, answers, usage):
     api.add_router("", room.router)
 
 

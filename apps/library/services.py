@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
-from django.db.models import F, QuerySet, Sum
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from apps.accounts.models import User
@@ -21,9 +21,10 @@ from apps.common.markers import PACKING_VERSION
 from apps.common.queues import queue_on_commit
 from apps.library import storage
 from apps.library.ingestion.guards import IngestionError, Kind, check_file
-from apps.library.models import Corpus, CorpusEntry, Document, Page, Revision, Untick
+from apps.library.models import Corpus, CorpusEntry, Document, Page, Revision, Untick, Upload
 from apps.library.passwords import seal
-from apps.library.uploads import display_name, sha256_of
+from apps.library.quotas import check_room
+from apps.library.uploads import disk_full, display_name, refusing_full_disk, sha256_of
 from apps.llm.tokens import TOKENIZER
 from apps.workspaces.access import NO_ROW
 from apps.workspaces.audit import record
@@ -43,63 +44,61 @@ class AddedDocument:
     """It was in this corpus before; nothing was stored or queued."""
 
 
-def add_upload(actor: User, corpus: Corpus, file: UploadedFile[Any]) -> AddedDocument:
+def add_upload(
+    actor: User, corpus: Corpus, file: UploadedFile[Any], *, arriving: Upload | None = None
+) -> AddedDocument:
     """Take a file into a corpus and queue its reading.
 
     Content that this corpus has is answered with its document; content the workspace has joins the corpus as
-    it was read. Raises Refused (too_large, empty_file, kind_not_accepted, not_a_pdf, over_quota).
+    it was read. arriving: the row that this file came by, which learns of its document in the same transaction.
+    Raises Refused (too_large, empty_file, kind_not_accepted, not_a_pdf, over_quota, disk_full).
     """
     kind = _accept(file)
     digest = sha256_of(file)
     known = _entry_with(corpus, digest)
     if known is not None:
-        return known
+        return _told(known, arriving)
     revision_id = uuid.uuid4()
-    _check_quota(corpus.workspace, file.size or 0)
-    stored = default_storage.save(storage.original_name(corpus.workspace_id, revision_id), file)
+    check_room(corpus.workspace, actor, file.size or 0, arriving=arriving)
     try:
+        with refusing_full_disk():
+            stored = default_storage.save(storage.original_name(corpus.workspace_id, revision_id), file)
         with transaction.atomic():
             # One writer per corpus: ordinals are given in order, and two uploads of one content meet here.
             locked = Corpus.objects.select_for_update().get(pk=corpus.pk, deleted_at=None)
             known = _entry_with(locked, digest) or _joined(locked, digest)
-            if known is None:
-                added = _create_document(actor, locked, file, kind, digest, revision_id, stored)
+            added = known or _create_document(actor, locked, file, kind, digest, revision_id, stored)
+            _told(added, arriving)
     except BaseException:
         storage.delete_files(corpus.workspace_id, revision_id)
         raise
     if known is not None:
         storage.delete_files(corpus.workspace_id, revision_id)
-        return known
+    return added
+
+
+def add_known(corpus: Corpus, digest: str) -> AddedDocument | None:
+    """The document of this content, joined to the corpus when only the workspace had it; None for new content."""
+    with transaction.atomic():
+        locked = Corpus.objects.select_for_update().get(pk=corpus.pk, deleted_at=None)
+        return _entry_with(locked, digest) or _joined(locked, digest)
+
+
+def _told(added: AddedDocument, arriving: Upload | None) -> AddedDocument:
+    if arriving is not None:
+        Upload.objects.filter(pk=arriving.pk).update(document=added.document)
     return added
 
 
 def _accept(file: UploadedFile[Any]) -> Kind:
+    if getattr(file, "is_disk_full", False):
+        raise disk_full()
     try:
         if getattr(file, "is_too_large", False):
             raise IngestionError("too_large", limit=settings.MAX_UPLOAD_BYTES // 1024**2)
         return check_file(file.name or "", file, max_bytes=settings.MAX_UPLOAD_BYTES)
     except IngestionError as error:
         raise Refused(error.code, error.sentence, status=STATUS_OF_CODE.get(error.code, 400)) from error
-
-
-def _check_quota(workspace: Workspace, more_bytes: int) -> None:
-    used = stored_bytes(workspace)
-    if used + more_bytes > settings.WORKSPACE_QUOTA_BYTES:
-        raise Refused(
-            "over_quota",
-            f"This workspace holds {used // 1024**2:,} MiB of its {settings.WORKSPACE_QUOTA_BYTES // 1024**2:,} MiB. "
-            "Delete documents, or ask the operator for more room.",
-            status=413,
-            details={"used_bytes": used, "quota_bytes": settings.WORKSPACE_QUOTA_BYTES},
-        )
-
-
-def stored_bytes(workspace: Workspace) -> int:
-    """Bytes of all originals that are kept for a workspace."""
-    total = Revision.objects.filter(workspace=workspace, document__deleted_at=None).aggregate(
-        total=Sum("size_bytes")
-    )["total"]
-    return total or 0
 
 
 def _with_content(corpus: Corpus, digest: str) -> QuerySet[Document]:

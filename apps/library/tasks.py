@@ -9,7 +9,7 @@ from itertools import islice
 from celery import shared_task
 from django.conf import settings
 
-from apps.library import queueing, reading, storage
+from apps.library import queueing, reading, resumable, storage
 from apps.library.models import Revision
 
 HALF_UPLOAD_AGE = timedelta(hours=24)
@@ -35,6 +35,7 @@ def reap_documents() -> None:
 @shared_task(name="apps.library.tasks.sweep_files")
 def sweep_files() -> None:
     """Remove stored files without a row, and uploads that never ended."""
+    resumable.remove_expired()
     storage.remove_half_uploads(HALF_UPLOAD_AGE)
     stored = storage.stored_revisions()
     while batch := list(islice(stored, 500)):

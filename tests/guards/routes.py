@@ -197,6 +197,7 @@ WORKSPACE: dict[str, Route] = {
     f"{_document}original/": page(VIEWERS),
     f"{_document}about/": page(VIEWERS),
     f"{_document}retry/": change(MEMBERS),
+    f"{_document}password/": change(MEMBERS, {"password": "secret"}),
     f"{_document}rename/": change(MEMBERS, {"name": "Lease.pdf"}),
     f"{_document}delete/": change(MEMBERS),
     _conversation: page(VIEWERS),
@@ -236,12 +237,20 @@ API: dict[str, Route] = {
     f"{_v1}workspaces/<workspace_id>/corpora": api(get=Call(VIEWERS), post=Call(MEMBERS, NAME)),
     f"{_v1}corpora/<corpus_id>": api(get=Call(VIEWERS), patch=Call(MEMBERS, NAME), delete=Call(ADMINS)),
     f"{_v1}corpora/<corpus_id>/documents": api(get=Call(VIEWERS), post=Call(MEMBERS, a_pdf)),
+    f"{_v1}corpora/<corpus_id>/uploads": api(
+        get=Call(MEMBERS), post=Call(MEMBERS, {"name": "note.pdf", "size": 1000})
+    ),
+    f"{_v1}uploads/<upload_id>": api(
+        # Nobody learns of another's unfinished uploads; administrators may discard them.
+        get=Call(ASKER, others=404),
+        delete=Call(ASKER | ADMINS, others=404),
+    ),
     f"{_v1}corpora/<corpus_id>/plan": api(post=Call(MEMBERS, QUESTION)),
     f"{_v1}corpora/<corpus_id>/conversations": api(get=Call(VIEWERS), post=Call(MEMBERS, {"title": "New"})),
     f"{_v1}documents/<document_id>": api(get=Call(VIEWERS), patch=Call(MEMBERS, NAME), delete=Call(MEMBERS)),
     f"{_v1}documents/<document_id>/retry": api(post=Call(MEMBERS, {})),
     f"{_v1}documents/<document_id>/password": api(
-        # Refused in this version; 409 is as far as anybody comes.
+        # The document of this world needs none: 409 is as far as anybody comes.
         post=Call(MEMBERS, {"password": "secret"}, status=frozenset({409}))
     ),
     f"{_v1}documents/<document_id>/skipped": api(get=Call(VIEWERS)),

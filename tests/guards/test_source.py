@@ -13,7 +13,7 @@ from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from apps.api import answers, conversations, corpora, documents, usage, workspaces
+from apps.api import answers, conversations, corpora, documents, uploads, usage, workspaces
 from tests.guards.routes import ROUTES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,7 +73,7 @@ def test_every_page_of_a_workspace_asks_the_door_first() -> None:
 def view_modules() -> set[ModuleType]:
     modules = {inspect.getmodule(view) for _, view in views()}
     ours = {module for module in modules if module is not None and module.__name__.startswith("apps.")}
-    return ours | {answers, conversations, corpora, documents, usage, workspaces}
+    return ours | {answers, conversations, corpora, documents, uploads, usage, workspaces}
 
 
 def test_views_fetch_single_rows_through_doors_alone() -> None:

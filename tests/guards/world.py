@@ -22,7 +22,7 @@ from django.test import Client
 from apps.accounts.models import ApiToken, User
 from apps.accounts.services import deactivate
 from apps.conversations.models import Answer
-from apps.library.models import CorpusEntry
+from apps.library.models import CorpusEntry, Upload
 from apps.workspaces.access import Right
 from apps.workspaces.invitations import invite
 from apps.workspaces.models import Role, Workspace
@@ -174,6 +174,9 @@ def _contents(workspace: Workspace, asker: User, owner: User, *, is_shared: bool
     workspace.held_right = Right.OWN
     invitation, token = invite(owner, workspace, f"new-at-{workspace.slug}@example.org", Role.VIEWER)
     guest = add_member(workspace, make_user(), Role.VIEWER)
+    upload = Upload.objects.create(
+        workspace=workspace, corpus=corpus, owner=asker, name="deed.pdf", size_bytes=1000
+    )
     return {
         "workspace_slug": workspace.slug,
         "workspace_id": str(workspace.pk),
@@ -184,6 +187,7 @@ def _contents(workspace: Workspace, asker: User, owner: User, *, is_shared: bool
         "corpus_id": str(corpus.pk),
         "entry_id": str(CorpusEntry.objects.get(document=document).pk),
         "document_id": str(document.pk),
+        "upload_id": str(upload.pk),
         "number": "2",
         "ordinal": "1",
         "endpoint_id": "deepinfra-scout",
