@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from typing import Any
 
 from django.http import Http404, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST, require_safe
 
-from apps.common.http import HtmxRequest
+from apps.common.http import HtmxRequest, Refused, refusal
+from apps.library import services
 from apps.library.about import DocumentAbout, read_number
 from apps.library.access import document_for
-from apps.library.models import Document
-from apps.library.page_views import show_viewer
-from apps.workspaces.access import workspace_for
+from apps.library.forms import DocumentNameForm, PasswordForm
+from apps.library.models import Corpus, Document
+from apps.library.page_views import show_document, show_viewer
+from apps.library.views import corpus_view_url, go
+from apps.workspaces.access import Right, workspace_for
 from apps.workspaces.models import Workspace
 
 
@@ -48,3 +54,78 @@ def about_context(request: HtmxRequest, workspace: Workspace, document: Document
         at=read_number(request.GET.get("at")),
     )
     return {"workspace": workspace, "about": about, "document": document, "state": about.state}
+
+
+@require_POST
+def retry_document(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID) -> HttpResponse:
+    workspace = workspace_for(request.user, workspace_slug)
+    document = document_for(request.user, document_id, Right.CONTRIBUTE, workspace)
+    services.retry_document(request.user, document)
+    return _document_changed(request, workspace, document)
+
+
+@sensitive_post_parameters("password")
+@require_POST
+def give_password(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID) -> HttpResponse:
+    """What opens a protected file, which is then read; one that does not is asked for again."""
+    workspace = workspace_for(request.user, workspace_slug)
+    document = document_for(request.user, document_id, Right.CONTRIBUTE, workspace)
+    form = PasswordForm(request.POST)
+    if not form.is_valid():
+        return refusal(request, 422, "Type the password of the file, as it was given to you.", "bad_password")
+    with suppress(Refused):
+        # Somebody else may have given it a moment ago; then there is nothing to do but to show what came of it.
+        services.give_password(request.user, document, form.cleaned_data["password"])
+    return _document_changed(request, workspace, document)
+
+
+@require_POST
+def rename_document(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID) -> HttpResponse:
+    workspace = workspace_for(request.user, workspace_slug)
+    document = document_for(request.user, document_id, Right.CONTRIBUTE, workspace)
+    form = DocumentNameForm(request.POST)
+    if not form.is_valid():
+        return refusal(request, 422, "A document needs a name of at most 255 characters.", "bad_name")
+    services.rename_document(request.user, document, form.cleaned_data["name"])
+    return _document_changed(request, workspace, document)
+
+
+@require_POST
+def delete_document(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID) -> HttpResponse:
+    workspace = workspace_for(request.user, workspace_slug)
+    document = document_for(request.user, document_id, Right.CONTRIBUTE, workspace)
+    corpora = _corpora_with(document)
+    services.delete_document(request.user, document)
+    return _back_to_corpus(request, corpora)
+
+
+def _document_changed(request: HtmxRequest, workspace: Workspace, document: Document) -> HttpResponse:
+    """What has become of a document: in the viewer where that was asked, else in the list of the workbench."""
+    if request.htmx and request.htmx.target == "viewer":
+        changed = document_for(request.user, document.pk, workspace=workspace)
+        if changed.current_revision is not None and changed.current_revision.page_count:
+            context = about_context(request, workspace, changed)
+            response = show_viewer(request, "library/_about.html", **context)
+        else:
+            response = show_document(request, workspace, changed)
+        response["HX-Trigger"] = "documents-changed"
+        return response
+    about_url = reverse("library:document-about", args=[workspace.slug, document.pk])
+    if not request.htmx and about_url in request.META.get("HTTP_REFERER", ""):
+        return redirect(about_url)
+    return _back_to_corpus(request, _corpora_with(document))
+
+
+def _corpora_with(document: Document) -> list[Corpus]:
+    return list(Corpus.objects.filter(entries__document=document, entries__removed_at=None))
+
+
+def _back_to_corpus(request: HtmxRequest, corpora: list[Corpus]) -> HttpResponse:
+    """Tell the workbench to fetch its list again; from anywhere else lead back to a corpus of the document."""
+    if request.htmx and "/documents/" not in (request.htmx.current_url_abs_path or ""):
+        return HttpResponse(status=204, headers={"HX-Trigger": "documents-changed"})
+    back = next((one for one in corpora if str(one.pk) in request.META.get("HTTP_REFERER", "")), None)
+    chosen = back or (corpora[0] if corpora else None)
+    if chosen is None:
+        return go(request, reverse("home"))
+    return go(request, f"{corpus_view_url(chosen)}?pane=documents")

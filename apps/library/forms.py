@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from django import forms
 
+from apps.library.passwords import LONGEST_PASSWORD
+
 
 class CorpusNameForm(forms.Form):
     name = forms.CharField(max_length=120, strip=True)
@@ -9,6 +11,12 @@ class CorpusNameForm(forms.Form):
 
 class DocumentNameForm(forms.Form):
     name = forms.CharField(max_length=255, strip=True)
+
+
+class PasswordForm(forms.Form):
+    """Spaces belong to a password."""
+
+    password = forms.CharField(max_length=LONGEST_PASSWORD, strip=False)
 
 
 class TickForm(forms.Form):

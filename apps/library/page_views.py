@@ -16,9 +16,9 @@ from apps.library.downloads import original_response, picture_response
 from apps.library.forms import PageForm
 from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.sandbox import ChildDied, ChildFailed
-from apps.library.models import Page
+from apps.library.models import Document, Page
 from apps.library.pictures import ZOOM_DPI, page_words
-from apps.library.states import DocumentState
+from apps.library.states import state_of
 from apps.library.viewer import TextLine, ViewerPage, find_page, read_tab, read_zoom, text_lines
 from apps.workspaces.access import workspace_for
 from apps.workspaces.models import Workspace
@@ -39,14 +39,7 @@ def page(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID, numb
     document = document_for(request.user, document_id, workspace=workspace)
     revision = document.current_revision
     if "revision" not in request.GET and revision is not None and revision.page_count == 0:
-        return show_viewer(
-            request,
-            "library/_viewer_empty.html",
-            workspace,
-            document=document,
-            revision=revision,
-            state=DocumentState(revision, document.next_revision),
-        )
+        return show_document(request, workspace, document)
     found = page_for(
         request.user, document_id, number, revision_id=request.GET.get("revision"), workspace=workspace
     )
@@ -78,6 +71,13 @@ def page(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID, numb
         tab=read_tab(request.GET.get("tab")),
     )
     return show_viewer(request, "library/_viewer.html", workspace, viewer=viewer, problem=problem)
+
+
+def show_document(request: HtmxRequest, workspace: Workspace, document: Document) -> HttpResponse:
+    """A document that has no pages yet, or never will."""
+    return show_viewer(
+        request, "library/_viewer_empty.html", workspace, document=document, state=state_of(document)
+    )
 
 
 def show_viewer(request: HtmxRequest, fragment: str, workspace: Workspace, **context: object) -> HttpResponse:

@@ -19,7 +19,8 @@ urlpatterns = [
     path(f"{_document}pages/<int:number>/picture/", page_views.picture, name="page-picture"),
     path(f"{_document}original/", page_views.original, name="original"),
     path(f"{_document}about/", document_views.about, name="document-about"),
-    path(f"{_document}retry/", views.retry_document, name="retry"),
-    path(f"{_document}rename/", views.rename_document, name="rename"),
-    path(f"{_document}delete/", views.delete_document, name="delete"),
+    path(f"{_document}retry/", document_views.retry_document, name="retry"),
+    path(f"{_document}password/", document_views.give_password, name="password"),
+    path(f"{_document}rename/", document_views.rename_document, name="rename"),
+    path(f"{_document}delete/", document_views.delete_document, name="delete"),
 ]

@@ -1,4 +1,4 @@
-"""The documents pane of the workbench, and what is done to documents and corpora there."""
+"""The documents pane of the workbench, and what is done to corpora there."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from apps.common.http import HtmxRequest, Refused, refusal
 from apps.library import services
-from apps.library.access import corpus_for, document_for, entry_for
+from apps.library.access import corpus_for, entry_for
 from apps.library.corpora import corpus_rows
-from apps.library.forms import CorpusNameForm, DocumentNameForm, TickForm
+from apps.library.forms import CorpusNameForm, TickForm
 from apps.library.models import Corpus
 from apps.library.workbench import chosen_pane, documents_context
 from apps.workspaces.access import Right, workspace_for
@@ -151,49 +151,6 @@ def delete_corpus(request: HtmxRequest, workspace_slug: str, corpus_id: uuid.UUI
     services.delete_corpus(request.user, corpus)
     messages.success(request, f"The corpus “{corpus.name}” and the documents only it held are deleted.")
     return go(request, workspace.get_absolute_url())
-
-
-@require_POST
-def retry_document(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID) -> HttpResponse:
-    workspace = workspace_for(request.user, workspace_slug)
-    document = document_for(request.user, document_id, Right.CONTRIBUTE, workspace)
-    services.retry_document(request.user, document)
-    return _documents_changed(request, document.pk)
-
-
-@require_POST
-def rename_document(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID) -> HttpResponse:
-    workspace = workspace_for(request.user, workspace_slug)
-    document = document_for(request.user, document_id, Right.CONTRIBUTE, workspace)
-    form = DocumentNameForm(request.POST)
-    if not form.is_valid():
-        return refusal(request, 422, "A document needs a name of at most 255 characters.", "bad_name")
-    services.rename_document(request.user, document, form.cleaned_data["name"])
-    return _documents_changed(request, document.pk)
-
-
-@require_POST
-def delete_document(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID) -> HttpResponse:
-    workspace = workspace_for(request.user, workspace_slug)
-    document = document_for(request.user, document_id, Right.CONTRIBUTE, workspace)
-    corpora = list(Corpus.objects.filter(entries__document=document, entries__removed_at=None))
-    services.delete_document(request.user, document)
-    return _documents_changed(request, document.pk, corpora)
-
-
-def _documents_changed(
-    request: HtmxRequest, document_id: uuid.UUID, corpora: list[Corpus] | None = None
-) -> HttpResponse:
-    """Tell the workbench to fetch its list again; from anywhere else lead back to a corpus with the document."""
-    if request.htmx and "/documents/" not in (request.htmx.current_url_abs_path or ""):
-        return HttpResponse(status=204, headers={"HX-Trigger": "documents-changed"})
-    if corpora is None:
-        corpora = list(Corpus.objects.filter(entries__document=document_id, entries__removed_at=None))
-    back = next((one for one in corpora if str(one.pk) in request.META.get("HTTP_REFERER", "")), None)
-    chosen = back or (corpora[0] if corpora else None)
-    if chosen is None:
-        return go(request, reverse("home"))
-    return go(request, f"{corpus_view_url(chosen)}?pane=documents")
 
 
 def go(request: HtmxRequest, url: str) -> HttpResponse:

@@ -33,6 +33,7 @@ def make_corpora(workspace: Workspace, owner: User, claim: Claim) -> dict[str, C
         "too-heavy": make_heavy(workspace, owner, "Too heavy", 1_400_000),
         "foreign": make_foreign(workspace, owner),
         "deep": make_deep(workspace, owner),
+        "scans": make_scans(workspace, owner, claim),
         "told": make_told(workspace, owner),
     }
 
@@ -71,6 +72,13 @@ def make_states(workspace: Workspace, owner: User, claim: Claim) -> Corpus:
     Untick.objects.create(user=owner, entry=CorpusEntry.objects.get(document=left_out))
     for name in FOREIGN_NAMES:
         make_document(corpus, name, clause_pages(1), added_by=owner)
+    return corpus
+
+
+def make_scans(workspace: Workspace, owner: User, claim: Claim) -> Corpus:
+    """Documents whose text is recognised, was, or could not be; and one that is locked for the second time."""
+    corpus = make_corpus(workspace, "Scans")
+    status = Revision.Status
     make_document(
         corpus, "Locked twice.pdf", (), added_by=owner, status=status.NEEDS_PASSWORD,
         error_code="wrong_password", error_sentence="This password does not open the file. Try another one.",

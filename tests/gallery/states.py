@@ -173,6 +173,8 @@ DOCUMENT_LISTS = (
     State("corpus-conversation", "corpus-small", steps=CONVERSATION),
     State("corpus-menu", "corpus-small", steps=(click(".corpus-more"),)),
     State("documents-every-state", "corpus-states", steps=DOCUMENTS),
+    State("documents-recognised", "corpus-scans", steps=DOCUMENTS),
+    State("documents-recognised-as-viewer", "corpus-scans", "vera", steps=DOCUMENTS),
     State("documents-many", "corpus-many", steps=DOCUMENTS),
     State("documents-foreign", "corpus-foreign", steps=DOCUMENTS),
     State("demo-corpus", "demo-corpus", installation="demo", steps=CONVERSATION),

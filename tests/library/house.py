@@ -36,7 +36,10 @@ class House:
 
     def url(self, name: str, *args: Any) -> str:
         """An address of the workspace; by default of its corpus or its lease."""
-        on_document = {"document", "page", "page-picture", "original", "retry", "rename", "delete"}
+        on_document = {
+            "document", "document-about", "page", "page-picture", "original", "retry", "password", "read-again",
+            "cancel-reading", "rename", "delete",
+        }  # fmt: skip
         subject = self.lease.pk if name in on_document else self.corpus.pk
         return reverse(f"library:{name}", args=[self.workspace.slug, subject, *args])
 

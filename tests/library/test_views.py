@@ -11,8 +11,9 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.library.models import CorpusEntry, Document, Revision, Untick
+from apps.library.passwords import opened
 from apps.library.workbench import ROWS_SHOWN
-from tests.factories import make_corpus, make_document, make_workspace
+from tests.factories import make_corpus, make_document, make_next_revision, make_workspace
 from tests.library.house import (
     HTMX,
     JSON,
@@ -25,8 +26,8 @@ from tests.library.house import (
 
 # Who may what ------------------------------------------------------------------------------------
 
-READS = ["corpus", "documents", "document", "page", "page-picture", "original"]
-WRITES = ["documents", "rename-corpus", "delete-corpus", "retry", "rename", "delete"]
+READS = ["corpus", "documents", "document", "document-about", "page", "page-picture", "original"]
+WRITES = ["documents", "rename-corpus", "delete-corpus", "retry", "password", "rename", "delete"]
 
 
 @pytest.mark.parametrize("name", READS)
@@ -53,7 +54,7 @@ def test_outsiders_are_told_that_there_is_nothing(house: House, name: str) -> No
     assert house.client("charlie").post(house.url(name), {"name": "New name"}).status_code == 404
 
 
-@pytest.mark.parametrize("name", ["retry", "rename", "delete"])
+@pytest.mark.parametrize("name", ["retry", "password", "rename", "delete"])
 def test_another_members_document_is_left_to_its_owner_and_admins(house: House, name: str) -> None:
     assert house.client("bob").post(house.url(name), {"name": "Mine"}).status_code == 403
 
@@ -64,7 +65,9 @@ def test_deleting_a_corpus_is_for_administrators(house: House) -> None:
     assert house.client("alice").get(house.url("corpus")).status_code == 404
 
 
-@pytest.mark.parametrize("name", ["rename-corpus", "delete-corpus", "tick-all", "retry", "rename", "delete"])
+@pytest.mark.parametrize(
+    "name", ["rename-corpus", "delete-corpus", "tick-all", "retry", "password", "rename", "delete"]
+)
 def test_changes_are_posts(house: House, name: str) -> None:
     assert house.client("alice").get(house.url(name)).status_code == 405
 
@@ -100,6 +103,51 @@ def test_every_state_of_a_document_has_its_row(house: House) -> None:
     assert "12 / 80" in page
     assert "It is damaged." in page
     assert "Retry" in page
+
+
+def test_a_mixed_document_counts_now_and_tells_how_long_the_rest_takes(house: House) -> None:
+    mixed = make_document(house.corpus, "mixed.pdf", ["Words.", ""])
+    make_next_revision(
+        mixed, status=Revision.Status.READING, stage="Recognising text", done=1, total=4, seconds_left=240
+    )
+    page = body(house.client("vera").get(house.url("documents"), headers=HTMX))
+
+    assert 'class="document ready"' in page
+    assert "Recognising text" in page
+    assert "1 / 4" in page
+    assert "about 4 minutes left" in page
+    assert "1 of 2 pages can be asked about now" in page
+    assert "pages not read" not in page
+
+
+def test_a_scan_is_being_read_until_its_text_is_there(house: House) -> None:
+    scan = make_document(house.corpus, "scan.pdf", ["", ""])
+    make_next_revision(scan)
+    page = body(house.client("vera").get(house.url("documents"), headers=HTMX))
+
+    assert 'class="document reading"' in page
+    assert "Waiting: recognising text" in page
+
+
+def test_a_failed_reading_again_is_told_beside_what_is_in_use(house: House) -> None:
+    make_next_revision(house.lease, status=Revision.Status.FAILED, error_sentence="It took too long.")
+    page = body(house.client("vera").get(house.url("documents"), headers=HTMX))
+
+    assert 'class="document ready"' in page
+    assert "Reading again failed: It took too long." in page
+    assert "every 1500ms" not in page
+
+
+def test_the_plan_is_asked_for_once_when_a_document_becomes_usable(house: House) -> None:
+    mixed = make_document(house.corpus, "mixed.pdf", ["Words.", ""])
+    make_next_revision(mixed, status=Revision.Status.READING)
+    entry = CorpusEntry.objects.get(document=mixed)
+    client = house.client("vera")
+
+    first = client.get(house.url("documents"), {"row": str(entry.pk)}, headers=HTMX)
+    again = client.get(house.url("documents"), {"row": str(entry.pk), "usable": str(entry.pk)}, headers=HTMX)
+    assert first["HX-Trigger-After-Swap"] == "selection-changed"
+    assert "HX-Trigger-After-Swap" not in again
 
 
 def test_the_list_polls_only_while_something_is_being_read(house: House) -> None:
@@ -236,6 +284,62 @@ def test_none_then_all(house: House) -> None:
     page = client.post(house.url("tick-all"), {"is_ticked": "on"}, headers=HTMX)
     assert not Untick.objects.exists()
     assert 'id="documents"' in body(page)
+
+
+# Passwords ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def locked(house: House) -> House:
+    Revision.objects.filter(document=house.lease).update(
+        status=Revision.Status.NEEDS_PASSWORD, page_count=0, error_sentence="It asks for a password."
+    )
+    return house
+
+
+def test_a_locked_document_asks_those_who_may_change_it(locked: House) -> None:
+    for name in ("documents", "document", "document-about"):
+        page = body(locked.client("alice").get(locked.url(name), headers=HTMX))
+        assert locked.url("password") in page, name
+        assert 'type="password"' in page, name
+        assert 'autocomplete="off"' in page, name
+        viewed = body(locked.client("vera").get(locked.url(name), headers=HTMX))
+        assert 'type="password"' not in viewed, name
+        assert "It asks for a password." in viewed, name
+
+
+def test_a_password_is_kept_and_the_document_waits_to_be_read(locked: House) -> None:
+    response = locked.client("alice").post(
+        locked.url("password"), {"password": " leading space"}, headers=HTMX
+    )
+
+    assert (response.status_code, response["HX-Trigger"]) == (204, "documents-changed")
+    revision = Revision.objects.get(document=locked.lease)
+    assert revision.status == Revision.Status.UPLOADED
+    assert opened(revision) == " leading space"
+
+
+def test_a_password_given_in_the_viewer_is_answered_there_and_not_echoed(locked: House) -> None:
+    canary = "kestrel-19"
+    headers = HTMX | {"HX-Target": "viewer"}
+    response = locked.client("alice").post(locked.url("password"), {"password": canary}, headers=headers)
+
+    assert response["HX-Trigger"] == "documents-changed"
+    assert 'id="viewer"' in body(response)
+    assert canary not in body(response)
+
+
+def test_a_password_nobody_asked_for_changes_nothing(house: House) -> None:
+    response = house.client("alice").post(house.url("password"), {"password": "x"})
+    assert response.status_code == 302
+    assert Revision.objects.get(document=house.lease).status == Revision.Status.READY
+
+
+@pytest.mark.parametrize("given", ["", "x" * 513])
+def test_what_is_no_password_is_refused_in_words(locked: House, given: str) -> None:
+    response = locked.client("alice").post(locked.url("password"), {"password": given}, headers=HTMX)
+    assert response.status_code == 422
+    assert "Type the password of the file" in body(response)
 
 
 # Changing ----------------------------------------------------------------------------------------
