@@ -143,6 +143,25 @@ def _script(data: memoryview) -> dict[str, Any]:
     return script
 
 
+def _misbehave(how: str | None) -> None:
+    match how:
+        case "crash":
+            ctypes.string_at(0)
+        case "spin":
+            while True:
+                pass
+        case "hog":
+            held = []
+            while True:
+                held.append(bytearray(64 * 1024**2))
+        case "raise":
+            raise ZeroDivisionError
+        case "slow":
+            import time
+
+            time.sleep(0.5)
+
+
 @job("test.describe")
 def describe(data: memoryview, args: dict[str, Any]) -> Values:
     pages = _script(data)["pages"]
@@ -154,22 +173,27 @@ def describe(data: memoryview, args: dict[str, Any]) -> Values:
 def read(data: memoryview, args: dict[str, Any]) -> Values:
     script = _script(data)
     for number in range(args["first"], args["last"] + 1):
-        match script["bad"].get(str(number)):
-            case "crash":
-                ctypes.string_at(0)
-            case "spin":
-                while True:
-                    pass
-            case "hog":
-                held = []
-                while True:
-                    held.append(bytearray(64 * 1024**2))
-            case "raise":
-                raise ZeroDivisionError
-            case "slow":
-                import time
-
-                time.sleep(0.5)
+        _misbehave(script["bad"].get(str(number)))
         yield asdict(
             PageText(number, str(number), f"Text {number}", 3, "text_layer", "read", "", 595, 842, 0, ())
         )
+
+
+# Figures by script: {"pages": 9, "figures": 3, "bad": {"5.1": "crash", "7.": "crash"}}; "7." dies before its first.
+
+
+@job("test.figures")
+def figures(data: memoryview, args: dict[str, Any]) -> Values:
+    script = _script(data)
+    start = args["start"]
+    for number in args["pages"]:
+        _misbehave(script["bad"].get(f"{number}."))
+        yield {"page": number, "found": script["figures"]}
+        for index in range(start, script["figures"]):
+            _misbehave(script["bad"].get(f"{number}.{index}"))
+            yield {
+                "page": number, "index": index, "digest": f"{number}.{index}", "width": 1, "height": 1,
+                "box": [0, 0, 1, 1], "format": "webp", "data": "",
+            }  # fmt: skip
+        start = 0
+        yield {"page": number, "end": script["figures"]}
