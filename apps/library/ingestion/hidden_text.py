@@ -3,26 +3,18 @@
 Such text is kept, because it is in the file and a model would read it, and flagged, because a person cannot
 check it. Found by looking: a suspected span whose place on the rendered page has a single colour is hidden;
 the invisible text layer over a scan is not, its place shows the picture of the words.
-Not caught: colours set inside forms that a page only refers to, and words behind a picture of other words.
+Not caught: words behind a picture of other words.
 """
 
 from __future__ import annotations
 
-import re
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
+from apps.library.ingestion.hidden_signs import has_signs
 from apps.library.ingestion.layout import Layout
 from apps.library.ingestion.pymupdf_lean import pymupdf
 
-# Cheap signs in the content stream that make a closer look worth its time: text render modes 3 and 7, and
-# fills that are white or nearly so. Each pattern begins with a fixed byte where it can: streams are long.
-_INVISIBLE = re.compile(rb"[37]\s+Tr\b")
-_WHITES = (
-    re.compile(rb"1(?<![\d.]1)(?:\.0*)?\s+(?:(?:1(?:\.0*)?\s+){2}(?:rg|scn?)|g|scn?)\b"),
-    re.compile(rb"\.9\d*\s+(?:0?\.9\d*\s+0?\.9\d*\s+(?:rg|scn?)|g|scn?)\b"),
-)
-# What comes first after a white fill: words, or another colour (a white ground is the common case).
-_SHOWN_OR_CHANGED = re.compile(rb"T[jJ]\b|(?<=\s)(?:rg|g|k|scn?|Q)\b")
 _FLAGS = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP
 _FILLED, _STROKED = 16, 32  # FZ_STEXT_FILLED, FZ_STEXT_STROKED
 _NEAR_WHITE = 0xE6
@@ -34,38 +26,38 @@ _LEAST_CHARACTERS = 8
 _MOST_SPANS = 60
 
 
+class _Suspect(NamedTuple):
+    """A span that may not be seen. box: points of the page as shown."""
+
+    box: Any
+    characters: int
+
+
 def has_hidden_text(page: Any, layout: Layout) -> bool:
-    """layout: of this page. Renders a part of the page, and that only when something in it is suspicious."""
-    if any(min(block.y1 - block.y0, block.x1 - block.x0) < _SMALLEST_POINTS for block in layout.blocks):
-        return True
-    if not _is_suspicious(page.read_contents()):
+    """layout: of this page. Renders parts of the page, and that only when something in it is suspicious."""
+    for x0, y0, x1, y1, _, _ in layout.blocks:
+        if y1 - y0 < _SMALLEST_POINTS or x1 - x0 < _SMALLEST_POINTS:
+            return True
+    if not page.parent.is_pdf or not has_signs(page):
         return False
-    suspects = _suspects(page, layout)
-    if not suspects:
+    drawing = page.get_displaylist()
+    suspects = _suspects(drawing)
+    unseen, left = 0, sum(suspect.characters for suspect in suspects)
+    if left < _LEAST_CHARACTERS:
         return False
-    area = suspects[0][0]
-    for box, _ in suspects:
-        area |= box
-    picture = page.get_pixmap(dpi=72, colorspace=pymupdf.csGRAY, alpha=False, clip=area)
-    unseen = sum(characters for box, characters in suspects if not _has_contrast(picture, box))
+    is_scan = layout.picture_area * 2 > page.rect.width * page.rect.height
+    for suspect, picture in _looks(drawing, suspects, is_scan=is_scan):
+        left -= suspect.characters
+        unseen += 0 if _has_contrast(picture, suspect.box) else suspect.characters
+        if unseen >= _LEAST_CHARACTERS or unseen + left < _LEAST_CHARACTERS:
+            break
     return unseen >= _LEAST_CHARACTERS
 
 
-def _is_suspicious(contents: bytes) -> bool:
-    if b"Tr" in contents and _INVISIBLE.search(contents):
-        return True
-    for pattern in _WHITES:
-        for white in pattern.finditer(contents):
-            used = _SHOWN_OR_CHANGED.search(contents, white.end())
-            if used and used[0] in (b"Tj", b"TJ"):
-                return True
-    return False
-
-
-def _suspects(page: Any, layout: Layout) -> list[tuple[Any, int]]:
-    found: list[tuple[Any, int]] = []
-    # A text page with pictures would hand out their bytes as well.
-    text_page = page.get_textpage(flags=_FLAGS) if layout.picture_area else layout.text_page
+def _suspects(drawing: Any) -> list[_Suspect]:
+    found: list[_Suspect] = []
+    # A text page with pictures, as the layout has it, would hand out their bytes as well.
+    text_page = pymupdf.TextPage(drawing.get_textpage(flags=_FLAGS))
     for block in text_page.extractDICT()["blocks"]:
         for line in block.get("lines", ()):
             for span in line["spans"]:
@@ -76,10 +68,27 @@ def _suspects(page: Any, layout: Layout) -> list[tuple[Any, int]]:
                 is_drawn = span["char_flags"] & (_FILLED | _STROKED) and span["alpha"]
                 is_white = min(color >> 16, color >> 8 & 255, color & 255) >= _NEAR_WHITE
                 if not is_drawn or is_white:
-                    found.append((pymupdf.Rect(span["bbox"]) * page.rotation_matrix, characters))
+                    found.append(_Suspect(pymupdf.Rect(span["bbox"]), characters))
                     if len(found) >= _MOST_SPANS:
                         return found
     return found
+
+
+def _looks(drawing: Any, suspects: list[_Suspect], *, is_scan: bool) -> Iterator[tuple[_Suspect, Any]]:
+    """Each suspect with a picture of its place; one picture for all on a scan, which is dear to decode."""
+    whole = None
+    if is_scan:
+        area = suspects[0].box
+        for suspect in suspects:
+            area |= suspect.box
+        whole = _picture(drawing, area)
+    for suspect in suspects:
+        yield suspect, whole or _picture(drawing, suspect.box)
+
+
+def _picture(drawing: Any, area: Any) -> Any:
+    """72 dots an inch: a point is a pixel."""
+    return drawing.get_pixmap(colorspace=pymupdf.csGRAY, alpha=False, clip=area)
 
 
 def _has_contrast(picture: Any, box: Any) -> bool:

@@ -6,6 +6,9 @@ a whole column in one block: those are taken line by line, so that rows come tog
 
 from __future__ import annotations
 
+import json
+import math
+import re
 from typing import Any, NamedTuple
 
 from apps.library.ingestion.pymupdf_lean import pymupdf
@@ -18,12 +21,17 @@ _FLAGS = (
     | pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE
     | pymupdf.TEXT_PRESERVE_IMAGES
 )
-_IMAGE_BLOCK = 1
+# MuPDF writes whole numbers: hundredths of a point.
+_SCALE = 100
 # Fewer short lines below each other are a heading. Lines of less than this many points share their height.
 _COLUMN_OF_CELLS = 4
 _SMALLEST_LINE = 8.0
 # A gap larger than this between pieces, in points, is a new paragraph.
 _PARAGRAPH_GAP = 4.0
+# What parts words; wider spaces of typography do not.
+_WORD_GAPS = re.compile(r"[\0-\x20\xa0]+")
+# The share of its size above the baseline, where a font names none (the invisible one of text recognition).
+_USUAL_ASCENT = 0.9
 
 
 class Layout(NamedTuple):
@@ -37,27 +45,19 @@ class Layout(NamedTuple):
 def read_layout(page: Any) -> Layout:
     """One run of the page through MuPDF, and what can be told from it."""
     text_page = page.get_textpage(flags=_FLAGS)
-    turn = page.rotation_matrix if page.rotation else None
-    frame = page.rect
+    frame = text_page.rect
     blocks: list[Block] = []
-    tables: set[int] = set()
     picture_area = 0.0
-    # Words carry the number of their block among blocks of text, blocks that among all.
+    # Counted as extractWORDS does it: pictures have no number.
     number = -1
-    for x0, y0, x1, y1, text, _, kind in text_page.extractBLOCKS():
-        if turn is not None:
-            x0, y0, x1, y1 = pymupdf.Rect(x0, y0, x1, y1) * turn
-        if kind == _IMAGE_BLOCK:
-            picture_area += _area_inside(x0, y0, x1, y1, frame)
-            continue
-        number += 1
-        if _is_tabular(text, y1 - y0):
-            tables.add(number)
-        elif text.strip():
-            blocks.append(Block(x0, y0, x1, y1, text, (number, -1)))
-    if tables:
-        blocks += _lines(text_page, tables, turn)
-        blocks.sort(key=lambda block: block.place)
+    for block in _structure(text_page):
+        if block["type"] == "image":
+            picture_area += _area_inside(block["bbox"], frame)
+        elif block["type"] == "text":
+            number += 1
+            blocks += _pieces(block["lines"], number, frame)
+    if page.rotation:
+        blocks = [_turned(block, page.rotation_matrix) for block in blocks]
     picture_area = min(picture_area, frame.width * frame.height)
     return Layout(in_reading_order(blocks), picture_area, text_page)
 
@@ -93,10 +93,72 @@ def words_in_order(page: Any) -> list[tuple[Any, str, int, int]]:
     ]
 
 
-def _area_inside(x0: float, y0: float, x1: float, y1: float, frame: Any) -> float:
-    width = min(x1, frame.x1) - max(x0, frame.x0)
-    height = min(y1, frame.y1) - max(y0, frame.y0)
+def _structure(text_page: Any) -> list[dict[str, Any]]:
+    """Blocks and their lines, numbers times _SCALE; half the cost of PyMuPDF's lists of blocks and of words."""
+    mupdf = pymupdf.mupdf
+    buffer = mupdf.FzBuffer(16 * 1024)
+    output = mupdf.FzOutput(buffer)
+    mupdf.fz_print_stext_page_as_json(output, text_page.this, _SCALE)
+    output.fz_close_output()
+    blocks: list[dict[str, Any]] = json.loads(buffer.fz_buffer_extract())["blocks"]
+    return blocks
+
+
+def _area_inside(box: dict[str, float], frame: Any) -> float:
+    """Square points of a picture that lie on the page."""
+    width = min((box["x"] + box["w"]) / _SCALE, frame.x1) - max(box["x"] / _SCALE, frame.x0)
+    height = min((box["y"] + box["h"]) / _SCALE, frame.y1) - max(box["y"] / _SCALE, frame.y0)
     return width * height if width > 0 and height > 0 else 0.0
+
+
+def _pieces(lines: list[dict[str, Any]], number: int, frame: Any) -> list[Block]:
+    """A block as a whole, or line by line where its lines are cells."""
+    x0 = y0 = math.inf
+    x1 = y1 = -math.inf
+    boxes = [_box(line) for line in lines]
+    for left, top, right, bottom in boxes:
+        x0, y0, x1, y1 = min(x0, left), min(y0, top), max(x1, right), max(y1, bottom)
+    text = "".join([line["text"] if line["text"].endswith("\n") else line["text"] + "\n" for line in lines])
+    if not _is_tabular(text, y1 - y0):
+        return [Block(x0, y0, x1, y1, text, (number, -1))] if text.strip() else []
+    pieces = []
+    for index, (line, (left, top, right, bottom)) in enumerate(zip(lines, boxes, strict=True)):
+        if left >= frame.x1 or right <= frame.x0 or top >= frame.y1 or bottom <= frame.y0 or left >= right:
+            continue
+        given = line["text"]
+        if words := _WORD_GAPS.sub(" ", given).strip(" "):
+            if len(given) > len(words):
+                left, right = _without_spaces(given, left, right)
+            pieces.append(Block(left, top, right, bottom, words, (number, index)))
+    return pieces
+
+
+def _box(line: dict[str, Any]) -> tuple[float, float, float, float]:
+    """Its box in points, at least as high as its type: some fonts give heights that letters stand out of."""
+    box = line["bbox"]
+    x0, y0 = box["x"] / _SCALE, box["y"] / _SCALE
+    x1, height = x0 + box["w"] / _SCALE, box["h"] / _SCALE
+    y1 = y0 + height
+    size, baseline = line["font"]["size"] / _SCALE, line["y"] / _SCALE
+    if 0 < height < size and y0 <= baseline <= y1 and not line["wmode"]:
+        above = (baseline - y0) / height or _USUAL_ASCENT
+        y0 = baseline - above * size
+        y1 = y0 + size
+    return x0, y0, x1, y1
+
+
+def _without_spaces(text: str, x0: float, x1: float) -> tuple[float, float]:
+    """The sides of a line without the spaces at its ends, which would close the gap to the next column."""
+    before = len(text) - len(text.lstrip())
+    after = len(text) - len(text.rstrip())
+    # A space is about half as wide as a letter.
+    unit = (x1 - x0) / (2 * len(text) - before - after)
+    return x0 + before * unit, x1 - after * unit
+
+
+def _turned(block: Block, turn: Any) -> Block:
+    x0, y0, x1, y1 = pymupdf.Rect(block[:4]) * turn
+    return Block(x0, y0, x1, y1, block.text, block.place)
 
 
 def _is_tabular(text: str, height: float) -> bool:
@@ -105,21 +167,6 @@ def _is_tabular(text: str, height: float) -> bool:
     if lines < 2 or len(text) >= PROSE_CHARACTERS * lines:
         return False
     return lines >= _COLUMN_OF_CELLS or height < lines * _SMALLEST_LINE
-
-
-def _lines(text_page: Any, tables: set[int], turn: Any) -> list[Block]:
-    words: dict[tuple[int, int], list[tuple[float, float, float, float, str]]] = {}
-    for x0, y0, x1, y1, text, number, line, _ in text_page.extractWORDS():
-        if number in tables:
-            words.setdefault((number, line), []).append((x0, y0, x1, y1, text))
-    lines = []
-    for place, cells in words.items():
-        x0, y0 = min(word[0] for word in cells), min(word[1] for word in cells)
-        x1, y1 = max(word[2] for word in cells), max(word[3] for word in cells)
-        if turn is not None:
-            x0, y0, x1, y1 = pymupdf.Rect(x0, y0, x1, y1) * turn
-        lines.append(Block(x0, y0, x1, y1, " ".join(word[4] for word in cells), place))
-    return lines
 
 
 def _follows_in_row(left: Block, right: Block) -> bool:
