@@ -16,15 +16,26 @@ from apps.library.ingestion.pictures import DEFAULT_DPI
 from apps.library.ingestion.quotes import PageWords
 from apps.library.models import Revision
 from apps.library.passwords import opened
-from apps.library.storage import open_readable, picture_name, words_name
+from apps.library.storage import ocr_words_name, open_readable, picture_name, words_name
 
 ZOOM_DPI = (DEFAULT_DPI, 2 * DEFAULT_DPI)
 """The two sizes that are made: for reading, and for zooming in. A closed set bounds what is kept."""
 
 
+THUMBNAILS_AT_ONCE = 16
+"""Neighbours that one child draws: a strip of a hundred costs seven children."""
+
 MOST_CHILDREN = 4
 WAIT_SECONDS = 20
 _children = threading.BoundedSemaphore(MOST_CHILDREN)
+FAILURE_SECONDS = 15 * 60
+"""How long a page that broke its child is not tried again, unless somebody asks for it."""
+# What another moment would not mend; a child that was killed or lost may do better the next time.
+_LASTING: frozenset[LimitName] = frozenset({"time", "cpu", "memory", "disk", "output", "crash"})
+# Two viewers of one page wait for one child. A few pages share a lock by chance, which costs only time.
+_locks = tuple(threading.Lock() for _ in range(64))
+
+Subject: TypeAlias = Literal["picture", "words"]
 
 
 class PicturesBusy(Exception):
@@ -32,33 +43,116 @@ class PicturesBusy(Exception):
 
 
 @contextmanager
-def _place_for_a_child() -> Iterator[None]:
-    """Bounds what one process starts: a hostile page costs each child its whole time and memory."""
-    if not _children.acquire(timeout=WAIT_SECONDS):
+def _place_for_a_child(name: str) -> Iterator[None]:
+    """Bounds what one process starts: a hostile page costs each child its whole time and memory.
+
+    name: of what is made; only one thread of this process makes it at a time. Raises PicturesBusy.
+    """
+    lock = _locks[hash(name) % len(_locks)]
+    if not lock.acquire(timeout=WAIT_SECONDS):
         raise PicturesBusy
     try:
-        yield
+        if not _children.acquire(timeout=WAIT_SECONDS):
+            raise PicturesBusy
+        try:
+            yield
+        finally:
+            _children.release()
     finally:
-        _children.release()
+        lock.release()
 
 
 def page_picture(revision: Revision, number: int, dpi: int = DEFAULT_DPI) -> bytes:
     """A page (1-based) as WebP, made at first sight. Raises as ingestion.pictures.render_page, ValueError for
-    another dpi than ZOOM_DPI names, FileNotFoundError when the original is gone."""
+    another dpi than ZOOM_DPI names, FileNotFoundError when the original is gone, PicturesBusy. A page that broke
+    its child is not tried again for FAILURE_SECONDS: IngestionError with code no_picture."""
     if dpi not in ZOOM_DPI:
         raise ValueError(f"Pictures are made at {ZOOM_DPI} dpi.")
     name = picture_name(revision, number, dpi)
-    try:
-        with default_storage.open(name) as kept:
-            return bytes(kept.read())
-    except FileNotFoundError:
-        pass
-    with _place_for_a_child(), open_readable(revision) as file:
-        picture = pictures.render_page(
-            file.fileno(), number, dpi=dpi, password=opened(revision), reader=revision.reader
-        )
+    if (kept := _kept_picture(name)) is not None:
+        return kept
+    with _place_for_a_child(name):
+        if (kept := _kept_picture(name)) is not None:
+            return kept
+        with _remembering(revision, number, "picture"), open_readable(revision) as file:
+            picture = pictures.render_page(
+                file.fileno(), number, dpi=dpi, password=opened(revision), reader=revision.reader
+            )
     _keep(name, picture)
     return picture
+
+
+def page_thumbnail(revision: Revision, number: int) -> bytes:
+    """A page (1-based) as WebP of at most 4 kB, made at first sight with its neighbours. Raises as page_picture."""
+    name = thumbnail_name(revision, number)
+    if (kept := _kept_picture(name)) is not None:
+        return kept
+    first = (number - 1) // THUMBNAILS_AT_ONCE * THUMBNAILS_AT_ONCE + 1
+    with _place_for_a_child(thumbnail_name(revision, first)):
+        if (kept := _kept_picture(name)) is None:
+            last = max(number, min(first + THUMBNAILS_AT_ONCE - 1, revision.page_count))
+            _make_thumbnails(revision, number, range(first, last + 1))
+            kept = _kept_picture(name)
+    if kept is None:
+        raise IngestionError("no_picture", reason=failure(revision, number) or "It could not be drawn.")
+    return kept
+
+
+def _make_thumbnails(revision: Revision, wanted: int, numbers: Sequence[int]) -> None:
+    """Draw what is missing of a batch. A page that kills its child is noted, and the rest goes on in another one
+    until the wanted page was tried."""
+    left = [
+        number
+        for number in numbers
+        if not default_storage.exists(thumbnail_name(revision, number)) and not failure(revision, number)
+    ]
+    while wanted in left:
+        with _remembering(revision, left[0], "picture") as at, open_readable(revision) as file:
+            for number, thumbnail in pictures.render_thumbnails(
+                file.fileno(), left, password=opened(revision), reader=revision.reader
+            ):
+                if thumbnail:
+                    _keep(thumbnail_name(revision, number), thumbnail)
+                left = [other for other in left if other > number]
+                at.number = left[0] if left else number
+            return
+        left = [number for number in left if number > at.number]
+
+
+def failure(revision: Revision, number: int, subject: Subject = "picture") -> str:
+    """Why a page has no picture (or words) for now; empty when none was tried or it came out well."""
+    return cache.get(_failure_key(revision, number, subject), "")
+
+
+def forget_failure(revision: Revision, number: int) -> None:
+    """Somebody wants the page tried again."""
+    cache.delete_many([_failure_key(revision, number, subject) for subject in ("picture", "words")])
+
+
+def _failure_key(revision: Revision, number: int, subject: Subject) -> str:
+    # The bytes break it, whichever reading asks; a repaired copy is other bytes.
+    return f"page-failed:{subject}:{home(revision)}:{bool(revision.repaired_name)}:{number}"
+
+
+@dataclass
+class _At:
+    """The page that a child is at."""
+
+    number: int
+
+
+@contextmanager
+def _remembering(revision: Revision, number: int, subject: Subject) -> Iterator[_At]:
+    """Refuse what failed a moment ago, and note what fails now: each try may cost a minute of a core."""
+    if sentence := failure(revision, number, subject):
+        raise IngestionError("no_picture", reason=sentence)
+    at = _At(number)
+    try:
+        yield at
+    except (ChildDied, ChildFailed) as error:
+        if not isinstance(error, ChildDied) or error.limit in _LASTING:
+            cache.set(_failure_key(revision, at.number, subject), error.sentence, FAILURE_SECONDS)
+        raise
 
 
 def page_words(revision: Revision, numbers: Sequence[int]) -> dict[int, PageWords]:
@@ -80,12 +174,16 @@ def page_words(revision: Revision, numbers: Sequence[int]) -> dict[int, PageWord
 
 
 def _kept_words(revision: Revision, number: int) -> PageWords | None:
-    try:
-        with default_storage.open(words_name(revision, number)) as kept:
-            return PageWords.from_json(json.load(kept))
-    except (FileNotFoundError, ValueError):
-        # A file cut short by a full disk is read anew.
-        return None
+    # Recognised pages first: what their text layer says, if anything, is not what was stored.
+    names = (ocr_words_name,) if revision.base_id else ()
+    for name in (*names, words_name):
+        try:
+            with default_storage.open(name(revision, number)) as kept:
+                return PageWords.from_json(json.load(kept))
+        except (FileNotFoundError, ValueError):
+            # A file cut short by a full disk is read anew.
+            continue
+    return None
 
 
 def _keep(name: str, content: bytes) -> None:

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
-from apps.library import storage
+from apps.library import readings, storage
 from apps.library.claims import Claim, work_on
 from apps.library.figures import store_figures
 from apps.library.ingestion.guards import IngestionError
@@ -106,7 +106,10 @@ def _page_row(revision: Revision, page: PageText) -> Page:
 
 
 def finish(claim: Claim) -> None:
-    """Sum the stored pages up and make the revision ready. Raises IngestionError when no page was read."""
+    """Sum the stored pages up and make the revision ready, with what follows from that (readings.py).
+
+    Raises IngestionError when no page was read.
+    """
     pages = Page.objects.filter(revision=claim.revision)
     sums = pages.aggregate(
         pages=Count("pk"), tokens=Sum("tokens"), not_read=Count("pk", filter=~Q(state=Page.State.READ))
@@ -118,12 +121,17 @@ def finish(claim: Claim) -> None:
     read_numbers = pages.filter(state=Page.State.READ, tokens__gt=0).values_list("number", flat=True)
     # token_count holds what does not depend on the corpus: an ordinal of one to three digits.
     markers = sum(marker_tokens(1, number) for number in read_numbers.iterator())
-    claim.release(
-        status=Revision.Status.READY,
-        stage="",
-        done=sums["pages"],
-        page_count=sums["pages"],
-        token_count=(sums["tokens"] or 0) + markers,
-        pages_not_read=sums["not_read"],
-        ready_at=timezone.now(),
-    )
+    with transaction.atomic():
+        document = readings.lock_document(claim.revision)
+        claim.release(
+            status=Revision.Status.READY,
+            stage="",
+            done=sums["pages"],
+            total=sums["pages"],
+            seconds_left=0,
+            page_count=sums["pages"],
+            token_count=(sums["tokens"] or 0) + markers,
+            pages_not_read=sums["not_read"],
+            ready_at=timezone.now(),
+        )
+        readings.follow(claim.revision, document)

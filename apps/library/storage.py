@@ -49,8 +49,11 @@ def words_name(revision: Revision, number: int) -> str:
 
 
 def ocr_words_name(revision: Revision, number: int) -> str:
-    """Places of recognised words, in the shape of words_name; they are kept, not made again at need."""
-    return f"{home(revision)}/pages/{number}-ocr-words-{WORDS_VERSION}.json"
+    """Places of recognised words, in the shape of words_name; they are kept, not made again at need.
+
+    Each reading has its own: its text may have been put together another way.
+    """
+    return f"{home(revision)}/pages/{number}-ocr-words-{revision.pk}.json"
 
 
 def thumbnail_name(revision: Revision, number: int) -> str:

@@ -9,7 +9,7 @@ from itertools import islice
 from celery import shared_task
 from django.conf import settings
 
-from apps.library import queueing, reading, resumable, storage
+from apps.library import queueing, reading, readings, recognition, resumable, storage
 from apps.library.models import Revision
 
 HALF_UPLOAD_AGE = timedelta(hours=24)
@@ -25,10 +25,17 @@ def ingest_revision(revision_id: str) -> None:
     queueing.take_turn(queueing.Queue.TEXT, reading.read_revision)
 
 
+@shared_task(name="apps.library.tasks.recognise_revision")
+def recognise_revision(revision_id: str) -> None:
+    """Recognise text of the revision whose turn it is. Threads know no time limits: a turn ends by itself."""
+    queueing.take_turn(queueing.Queue.RECOGNITION, recognition.recognise_revision)
+
+
 @shared_task(name="apps.library.tasks.reap_documents")
 def reap_documents() -> None:
     """Free what dead workers held, give up after three attempts, send again what the broker lost."""
     queueing.settle_lost()
+    readings.end_unwanted()
     queueing.repeat_lost_hints()
 
 

@@ -73,8 +73,8 @@ def test_a_page_turned_by_the_file_is_read(tmp_path: Path) -> None:
 
 
 def test_two_columns_are_read_one_after_the_other_also_askew(tmp_path: Path) -> None:
-    left = [f"Left column, line {number} of the" for number in "one two three four five six".split()]
-    right = [f"Right side, line {number} of it all" for number in "one two three four five six".split()]
+    left = [f"Left column, line {number} of the" for number in ["one", "two", "three", "four", "five", "six"]]
+    right = [f"Right side, line {number} of it all" for number in ["one", "two", "three", "four", "five", "six"]]
     draw = both(
         lines(["A title that runs over both of the columns below it, in full"], y=60),
         lines(left, x=60),
