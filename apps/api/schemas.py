@@ -97,6 +97,9 @@ class DocumentOut(Schema):
     error: Problem | None = None
     read_again: ReadAgainOut | None = None
     attachments: list[AttachmentOut] = Field([], description="Files inside the file. They are not read.")
+    remarks: list[str] = Field(
+        [], description="Sentences on the file as a whole: mended, protected, with forms …"
+    )
     findings: list[dict[str, Any]] = Field([], description="Secrets found: {path, line, kind, masked}.")
 
 

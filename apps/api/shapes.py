@@ -9,7 +9,7 @@ from apps.common.amounts import amount_text
 from apps.conversations.answer_display import answer_blocks
 from apps.conversations.models import Answer, Conversation, Evidence, Question
 from apps.library.corpora import CorpusRow
-from apps.library.facts import attachments, recognised_pages
+from apps.library.facts import attachments, recognised_pages, remarks
 from apps.library.models import Corpus, CorpusEntry, Document, Page, Revision, SkippedPath
 from apps.workspaces.models import Workspace
 
@@ -45,6 +45,7 @@ def document_shape(row: CorpusRow) -> dict[str, Any]:
         "error": _problem(revision),
         "read_again": read_again_shape(state.next) if state.next else None,
         "attachments": attachments(revision),
+        "remarks": remarks(revision),
         "findings": [],
     }
 

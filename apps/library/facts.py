@@ -31,6 +31,18 @@ def _attachment(value: Any) -> Attachment:
     return {"name": str(name), "size_bytes": rest[0] if rest else None}
 
 
+def remarks(revision: Revision) -> list[str]:
+    """Sentences on the file as a whole: what was mended, what of it is not read, whether it is protected."""
+    facts = revision.facts
+    found = [facts["repaired"]] if facts.get("repaired") else []
+    found += facts.get("notes", [])
+    if revision.password_box:
+        found.append("The file is protected and was opened with the password that was given.")
+    elif facts.get("encrypted"):
+        found.append("The file is protected against changes, and opens without a password.")
+    return [str(sentence) for sentence in found]
+
+
 def recognised_pages(revision: Revision) -> str:
     """Which pages text recognition reads: scans, all or never."""
     return str(revision.options.get("ocr") or ("scans" if settings.RECOGNISE_SCANS else "never"))

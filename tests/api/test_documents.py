@@ -26,6 +26,7 @@ FIELDS = {
     "seconds_left",
     "read_again",
     "attachments",
+    "remarks",
 }
 
 
