@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from django.conf import settings
 from django.urls import reverse
 
-from apps.library.facts import Attachment, attachments, flag_heading, how_it_was_read, told_flags
+from apps.library.facts import Attachment, attachments, flag_heading, how_it_was_read, remarks, told_flags
 from apps.library.models import Document, Page, Revision
+from apps.library.readings import estimate
 from apps.library.states import DocumentState
 from apps.library.viewer import DRAWN_KINDS
 from apps.workspaces.models import Workspace
@@ -21,6 +23,11 @@ SHOWN_PAGES = 100
 SHOWN_RUNS = 40
 """Links to runs of pages with one thing in common; what is left out is counted."""
 
+_CHOICE_WORDS = {
+    "scans": "Pages without text",
+    "all": "Every page, whatever text it has",
+    "never": "No page: go back to the text layers alone",
+}
 _SHARE = re.compile(r"\d+ % of")
 
 
@@ -59,6 +66,18 @@ class Reading:
             return "in use" if self.role == "current" else ""
         # Nobody works on an earlier one any more.
         return "Stopped" if self.role == "earlier" and self.revision.is_running else str(status.label)
+
+
+@dataclass(frozen=True)
+class ReadAgainChoice:
+    """What reading again may do. pages: those whose text is recognised; seconds: about how long that takes."""
+
+    value: str
+    words: str
+    pages: int
+    seconds: int
+    is_possible: bool
+    is_chosen: bool
 
 
 class _Special(NamedTuple):
@@ -102,20 +121,7 @@ class DocumentAbout:
 
     @property
     def remarks(self) -> list[str]:
-        """Sentences on the file as a whole."""
-        facts = self.revision.facts
-        remarks = [
-            str(facts[key])
-            for key in ("repaired", "xfa", "figures_left_out")
-            if isinstance(facts.get(key), str)
-        ]
-        if facts.get("encrypted"):
-            remarks.append(
-                "The file is protected; it was opened with the password that was given."
-                if self.revision.password_box
-                else "The file is protected, but opens without a password."
-            )
-        return remarks
+        return remarks(self.revision)
 
     @property
     def attachments(self) -> list[Attachment]:
@@ -129,6 +135,29 @@ class DocumentAbout:
             Reading(revision, how_it_was_read(revision), roles.get(revision.pk, "earlier"))
             for revision in self.document.revisions.order_by("-created_at", "-id")
         ]
+
+    @property
+    def may_read_again(self) -> bool:
+        return self.state.is_usable and not self.state.is_running
+
+    @property
+    def is_recognition_off(self) -> bool:
+        return not settings.RECOGNISE_SCANS
+
+    @cached_property
+    def choices(self) -> list[ReadAgainChoice]:
+        """What reading again may do, with what it takes; the first that would change something is chosen."""
+        found: list[ReadAgainChoice] = []
+        for value, words in _CHOICE_WORDS.items():
+            takes = estimate(self.document, value)
+            is_possible = (
+                self.revision.base_id is not None
+                if value == "never"
+                else takes.pages > 0 and not self.is_recognition_off
+            )
+            is_chosen = is_possible and not any(one.is_chosen for one in found)
+            found.append(ReadAgainChoice(value, words, takes.pages, takes.seconds, is_possible, is_chosen))
+        return found
 
     # Pages ---------------------------------------------------------------------------------------
 

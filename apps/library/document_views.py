@@ -13,10 +13,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.common.http import HtmxRequest, Refused, refusal
-from apps.library import services
+from apps.library import readings, services
 from apps.library.about import DocumentAbout, read_number
 from apps.library.access import document_for
-from apps.library.forms import DocumentNameForm, PasswordForm
+from apps.library.forms import DocumentNameForm, PasswordForm, ReadAgainForm
 from apps.library.models import Corpus, Document
 from apps.library.page_views import show_document, show_viewer
 from apps.library.views import corpus_view_url, go
@@ -80,6 +80,30 @@ def give_password(request: HtmxRequest, workspace_slug: str, document_id: uuid.U
 
 
 @require_POST
+def read_again(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID) -> HttpResponse:
+    """Read a document anew with other options; what was read before stays in use until that is ready."""
+    workspace = workspace_for(request.user, workspace_slug)
+    document = document_for(request.user, document_id, Right.CONTRIBUTE, workspace)
+    form = ReadAgainForm(request.POST)
+    if not form.is_valid():
+        return refusal(request, 422, "Choose which pages text recognition shall read.", "unknown_option")
+    try:
+        readings.read_again(request.user, document, form.cleaned_data)
+    except Refused as refused:
+        return _refused(request, workspace, document, refused)
+    return _document_changed(request, workspace, document)
+
+
+@require_POST
+def cancel_reading(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID) -> HttpResponse:
+    """Stop reading again, or dismiss that it failed; what was read before stays as it is."""
+    workspace = workspace_for(request.user, workspace_slug)
+    document = document_for(request.user, document_id, Right.CONTRIBUTE, workspace)
+    readings.cancel_next(request.user, document)
+    return _document_changed(request, workspace, document)
+
+
+@require_POST
 def rename_document(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID) -> HttpResponse:
     workspace = workspace_for(request.user, workspace_slug)
     document = document_for(request.user, document_id, Right.CONTRIBUTE, workspace)
@@ -102,18 +126,36 @@ def delete_document(request: HtmxRequest, workspace_slug: str, document_id: uuid
 def _document_changed(request: HtmxRequest, workspace: Workspace, document: Document) -> HttpResponse:
     """What has become of a document: in the viewer where that was asked, else in the list of the workbench."""
     if request.htmx and request.htmx.target == "viewer":
-        changed = document_for(request.user, document.pk, workspace=workspace)
-        if changed.current_revision is not None and changed.current_revision.page_count:
-            context = about_context(request, workspace, changed)
-            response = show_viewer(request, "library/_about.html", **context)
-        else:
-            response = show_document(request, workspace, changed)
+        response = _shown_anew(request, workspace, document)
         response["HX-Trigger"] = "documents-changed"
         return response
     about_url = reverse("library:document-about", args=[workspace.slug, document.pk])
     if not request.htmx and about_url in request.META.get("HTTP_REFERER", ""):
         return redirect(about_url)
     return _back_to_corpus(request, _corpora_with(document))
+
+
+def _shown_anew(
+    request: HtmxRequest, workspace: Workspace, document: Document, problem: str = ""
+) -> HttpResponse:
+    changed = document_for(request.user, document.pk, workspace=workspace)
+    if changed.current_revision is None or not changed.current_revision.page_count:
+        return show_document(request, workspace, changed)
+    context = about_context(request, workspace, changed)
+    return show_viewer(request, "library/_about.html", **context, problem=problem)
+
+
+def _refused(
+    request: HtmxRequest, workspace: Workspace, document: Document, refused: Refused
+) -> HttpResponse:
+    """Said above what is known of the document, wherever the button was."""
+    if not request.htmx:
+        return refusal(request, refused.status, refused.sentence, refused.code)
+    response = _shown_anew(request, workspace, document, refused.sentence)
+    response["HX-Retarget"] = "#viewer"
+    response["HX-Reswap"] = "outerHTML"
+    response["HX-Trigger"] = "documents-changed"
+    return response
 
 
 def _corpora_with(document: Document) -> list[Corpus]:

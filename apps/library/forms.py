@@ -3,6 +3,7 @@ from __future__ import annotations
 from django import forms
 
 from apps.library.passwords import LONGEST_PASSWORD
+from apps.library.readings import OCR_CHOICES
 
 
 class CorpusNameForm(forms.Form):
@@ -17,6 +18,12 @@ class PasswordForm(forms.Form):
     """Spaces belong to a password."""
 
     password = forms.CharField(max_length=LONGEST_PASSWORD, strip=False)
+
+
+class ReadAgainForm(forms.Form):
+    """Which pages text recognition shall read."""
+
+    ocr = forms.ChoiceField(choices=[(choice, choice) for choice in OCR_CHOICES])
 
 
 class TickForm(forms.Form):

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from apps.library import document_views, page_views, views
+from apps.library import document_views, page_views, storage_views, views
 
 app_name = "library"
 
@@ -14,6 +14,12 @@ urlpatterns = [
     path(f"{_corpus}delete/", views.delete_corpus, name="delete-corpus"),
     path(f"{_corpus}entries/tick/", views.tick_all, name="tick-all"),
     path(f"{_corpus}entries/<uuid:entry_id>/tick/", views.tick, name="tick"),
+    path("w/<slug:workspace_slug>/storage/", storage_views.storage, name="storage"),
+    path(
+        "w/<slug:workspace_slug>/uploads/<uuid:upload_id>/discard/",
+        storage_views.discard_upload,
+        name="discard-upload",
+    ),
     path(_document, page_views.document, name="document"),
     path(f"{_document}pages/<int:number>/", page_views.page, name="page"),
     path(f"{_document}pages/<int:number>/picture/", page_views.picture, name="page-picture"),
@@ -21,6 +27,8 @@ urlpatterns = [
     path(f"{_document}about/", document_views.about, name="document-about"),
     path(f"{_document}retry/", document_views.retry_document, name="retry"),
     path(f"{_document}password/", document_views.give_password, name="password"),
+    path(f"{_document}read-again/", document_views.read_again, name="read-again"),
+    path(f"{_document}read-again/cancel/", document_views.cancel_reading, name="cancel-reading"),
     path(f"{_document}rename/", document_views.rename_document, name="rename"),
     path(f"{_document}delete/", document_views.delete_document, name="delete"),
 ]

@@ -119,6 +119,8 @@ def house_environment(folder: Path, provider: ProviderServer) -> dict[str, str]:
         "DOCANALYST_CATALOGUE": str(catalogue),
         "DOCANALYST_PRICES": str(prices),
         "FAR_API_KEY": "a key that is refused",
+        # Else what is being recognised would end as switched off.
+        "DOCANALYST_OCR": "1",
     }
 
 

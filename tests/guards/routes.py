@@ -181,6 +181,8 @@ WORKSPACE: dict[str, Route] = {
     f"{_w}usage/": page(ADMINS),
     f"{_w}usage.csv": page(ADMINS),
     f"{_w}usage/budget/": change(ADMINS, {"monthly_limit": "25.00"}),
+    f"{_w}storage/": page(VIEWERS),
+    f"{_w}uploads/<uuid:upload_id>/discard/": change(ASKER | ADMINS, others=404),
     _corpus: page(VIEWERS),
     f"{_corpus}documents/": Route(
         {"GET": Call(VIEWERS), "HEAD": Call(VIEWERS), "POST": Call(MEMBERS, a_pdf)}
@@ -198,6 +200,8 @@ WORKSPACE: dict[str, Route] = {
     f"{_document}about/": page(VIEWERS),
     f"{_document}retry/": change(MEMBERS),
     f"{_document}password/": change(MEMBERS, {"password": "secret"}),
+    f"{_document}read-again/": change(MEMBERS, {"ocr": "never"}),
+    f"{_document}read-again/cancel/": change(MEMBERS),
     f"{_document}rename/": change(MEMBERS, {"name": "Lease.pdf"}),
     f"{_document}delete/": change(MEMBERS),
     _conversation: page(VIEWERS),

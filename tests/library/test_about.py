@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -162,6 +163,110 @@ def test_a_document_without_pages_is_told_of_too(house: House) -> None:
     assert "Damaged." in page
     assert "Retry" not in page
     assert "Retry" in body(house.client("alice").get(about_url(broken), headers=HTMX))
+
+
+# Reading again -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def recognition(settings: Any) -> None:
+    settings.RECOGNISE_SCANS = True
+
+
+@pytest.fixture
+def scan(house: House) -> Document:
+    return make_document(
+        house.corpus, "scan.pdf", ["Words.", "", ""], added_by=house.people["alice"], with_file=True
+    )
+
+
+def again_url(document: Document, name: str = "read-again") -> str:
+    return reverse(f"library:{name}", args=[document.workspace.slug, document.pk])
+
+
+def test_reading_again_is_offered_with_what_it_takes_to_those_who_may(
+    house: House, scan: Document, recognition: None
+) -> None:
+    page = body(house.client("alice").get(about_url(scan), headers=HTMX))
+    assert re.search(
+        r'value="scans" checked>\s*<span>Pages without text <span[^>]*>2 pages, less than a', page
+    )
+    assert re.search(r'value="all">\s*<span>Every page[^<]*<span[^>]*>3 pages, ', page)
+    assert re.search(r'value="never" disabled>', page)
+    for name in ("vera", "bob"):
+        assert "Read again" not in body(house.client(name).get(about_url(scan), headers=HTMX)), name
+
+
+def test_without_recognition_nothing_is_offered_that_cannot_be_had(house: House, scan: Document) -> None:
+    page = body(house.client("alice").get(about_url(scan), headers=HTMX))
+    assert page.count("disabled>") == 3
+    assert "Text recognition is switched off" in page
+
+
+def test_reading_again_begins_and_is_cancelled_where_it_was_asked_for(
+    house: House, scan: Document, recognition: None
+) -> None:
+    client, headers = house.client("alice"), HTMX | {"HX-Target": "viewer"}
+    begun = client.post(again_url(scan), {"ocr": "all"}, headers=headers)
+    scan.refresh_from_db()
+    assert scan.next_revision is not None
+    assert scan.next_revision.options == {"ocr": "all"}
+    assert begun["HX-Trigger"] == "documents-changed"
+    assert again_url(scan, "cancel-reading") in body(begun)
+    assert 'name="ocr"' not in body(begun)
+
+    cancelled = client.post(again_url(scan, "cancel-reading"), headers=headers)
+    scan.refresh_from_db()
+    assert scan.next_revision is None
+    assert 'name="ocr"' in body(cancelled)
+
+
+def test_what_cannot_be_read_again_is_said_where_it_was_asked_for(house: House, scan: Document) -> None:
+    client = house.client("alice")
+    for headers in (HTMX, HTMX | {"HX-Target": "viewer"}):
+        response = client.post(again_url(scan), {"ocr": "all"}, headers=headers)
+        assert response["HX-Retarget"] == "#viewer"
+        assert "Text recognition is switched off in this installation. Ask" in body(response)
+    assert client.post(again_url(scan), {"ocr": "all"}).status_code == 409
+    assert client.post(again_url(scan), {"ocr": "some"}).status_code == 422
+
+
+def test_a_failed_reading_again_is_tried_again_or_dismissed_from_its_row(
+    house: House, scan: Document, recognition: None
+) -> None:
+    make_next_revision(scan, status=Status.FAILED, options={"ocr": "all"}, error_sentence="It took too long.")
+    client = house.client("alice")
+    page = body(client.get(house.url("documents"), headers=HTMX))
+    assert '<input type="hidden" name="ocr" value="all">' in page
+    assert again_url(scan, "cancel-reading") in page
+    viewed = body(house.client("vera").get(house.url("documents"), headers=HTMX))
+    assert again_url(scan) not in viewed
+    assert "It took too long." in viewed
+
+    assert client.post(again_url(scan, "cancel-reading"), headers=HTMX).status_code == 204
+    scan.refresh_from_db()
+    assert scan.next_revision is None
+
+
+def test_without_scripts_reading_again_leads_back_to_the_page_about_the_document(
+    house: House, scan: Document, recognition: None
+) -> None:
+    client = house.client("alice")
+    referer = {"Referer": f"http://testserver{about_url(scan)}"}
+    assert client.post(again_url(scan), {"ocr": "scans"}, headers=referer).url == about_url(scan)
+    assert client.post(again_url(scan, "cancel-reading"), headers=referer).url == about_url(scan)
+    assert "corpora" in client.post(again_url(scan), {"ocr": "scans"}).url
+
+
+@pytest.mark.parametrize("name", ["read-again", "cancel-reading"])
+def test_reading_again_is_for_who_brought_it_and_administrators(
+    house: House, scan: Document, name: str
+) -> None:
+    url = again_url(scan, name)
+    assert house.client("bob").post(url, {"ocr": "never"}).status_code == 403
+    assert house.client("vera").post(url, {"ocr": "never"}).status_code == 403
+    assert house.client("charlie").post(url, {"ocr": "never"}).status_code == 404
+    assert house.client("alice").get(url).status_code == 405
 
 
 def test_outsiders_are_told_that_there_is_nothing_to_tell(house: House) -> None:
