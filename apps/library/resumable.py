@@ -53,7 +53,9 @@ class ArrivedFile(UploadedFile):  # type: ignore[type-arg]
         return str(self.path)
 
 
-def upload_for(actor: Actor, upload_id: object, *, may_be_of_others: bool = False) -> Upload:
+def upload_for(
+    actor: Actor, upload_id: object, *, workspace: Workspace | None = None, may_be_of_others: bool = False
+) -> Upload:
     """One's own upload, while one may still contribute to its corpus. Http404 or PermissionDenied.
 
     may_be_of_others: administrators also get those of other people, to discard them.
@@ -63,7 +65,7 @@ def upload_for(actor: Actor, upload_id: object, *, may_be_of_others: bool = Fals
         .filter(pk=lookup_id(upload_id), corpus__deleted_at=None)
         .first()
     )
-    if upload is None:
+    if upload is None or (workspace is not None and upload.workspace_id != workspace.pk):
         raise Http404
     held = check_right(actor, upload.workspace_id, Right.VIEW)
     is_own = upload.owner_id == actor.pk

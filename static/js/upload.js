@@ -1,15 +1,22 @@
-// <upload-zone> around the upload form: files dropped anywhere on the page or chosen go up three at a time, each
-// with its own row, progress and, if refused, the server's sentence. Without this module the form just posts.
+// <upload-zone> around the upload form: files dropped anywhere on the page or chosen go up two at a time, each with
+// its own row. A file is hashed first (the server may know it already) and then sent in pieces, which go on by
+// themselves after a broken line, and after a reload once the file is chosen again. Without this module the form
+// just posts.
 
-const AT_ONCE = 3;
+const AT_ONCE = 2;
+// So much is lost at most where a proxy keeps a request back until it is whole.
+const PIECE_BYTES = 16 * 1024 * 1024;
+// For half a day: a line may be away overnight.
+const RETRY_DELAYS = [0, 1000, 3000, 5000, 10000, 20000, ...Array(1500).fill(30000)];
+const WORTH_RETRYING = new Set([0, 408, 409, 423, 429]);
 
 class UploadZone extends HTMLElement {
   connectedCallback() {
     this.waiting = [];
-    this.running = 0;
+    this.running = new Set();
     this.list = document.getElementById("uploads");
     this.template = document.getElementById("upload-row");
-    this.veil = document.querySelector(".drop-veil");
+    this.status = document.getElementById("uploads-status");
     this.input = this.querySelector("input[type=file]");
     this.token = this.querySelector("[name=csrfmiddlewaretoken]").value;
     this.input.addEventListener("change", () => {
@@ -18,124 +25,310 @@ class UploadZone extends HTMLElement {
     });
     this.listeners = new AbortController();
     const options = { signal: this.listeners.signal };
-    let depth = 0;
+    this.takeDrops(options);
+    addEventListener("online", () => this.running.forEach((job) => job.isWaiting && job.goOn()), options);
+    addEventListener("beforeunload", (event) => this.running.size && event.preventDefault(), options);
+  }
+
+  disconnectedCallback() {
+    this.listeners.abort();
+    [...this.waiting, ...this.running].forEach((job) => job.stop());
+  }
+
+  takeDrops(options) {
+    const veil = document.querySelector(".drop-veil");
     const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
+    let depth = 0;
     document.addEventListener("dragenter", (event) => {
       if (!hasFiles(event)) return;
       event.preventDefault();
       depth += 1;
-      this.veil.hidden = false;
+      veil.hidden = false;
     }, options);
     document.addEventListener("dragover", (event) => hasFiles(event) && event.preventDefault(), options);
     document.addEventListener("dragleave", (event) => {
       if (!hasFiles(event)) return;
       depth -= 1;
-      if (depth <= 0) this.veil.hidden = true;
+      if (depth <= 0) veil.hidden = true;
     }, options);
     document.addEventListener("drop", (event) => {
       if (!hasFiles(event)) return;
       event.preventDefault();
       depth = 0;
-      this.veil.hidden = true;
+      veil.hidden = true;
       this.add([...event.dataTransfer.files]);
     }, options);
-    addEventListener("beforeunload", (event) => this.running && event.preventDefault(), options);
-  }
-
-  disconnectedCallback() {
-    this.listeners.abort();
   }
 
   add(files) {
     for (const file of files) {
       const row = this.template.content.firstElementChild.cloneNode(true);
-      row.querySelector(".upload-name").textContent = file.name;
-      row.querySelector(".upload-state").textContent = "waiting";
-      const close = row.querySelector(".upload-close");
-      close.setAttribute("aria-label", `Cancel ${file.name}`);
-      close.addEventListener("click", () => this.cancel(row));
       this.list.append(row);
-      this.waiting.push({ file, row });
+      this.waiting.push(new UploadJob(this, file, row));
     }
     this.next();
   }
 
-  cancel(row) {
-    this.waiting = this.waiting.filter((one) => one.row !== row);
-    row.request?.abort();
-    row.remove();
-  }
-
   next() {
-    while (this.running < AT_ONCE && this.waiting.length) this.send(this.waiting.shift());
+    while (this.running.size < AT_ONCE && this.waiting.length) {
+      const job = this.waiting.shift();
+      this.running.add(job);
+      job.run();
+    }
   }
 
-  send({ file, row }) {
-    const limit = Number(this.dataset.maxBytes);
-    if (file.size > limit) {
-      this.refuse(row, `It has ${mebibytes(file.size)} MiB; up to ${mebibytes(limit)} MiB are taken. Split it, or ask the operator to raise the limit.`);
+  // A job that is paused makes room for the next one.
+  leave(job) {
+    this.waiting = this.waiting.filter((one) => one !== job);
+    this.running.delete(job);
+    this.next();
+  }
+
+  // What the server keeps of this file from another time: its address, and its row goes.
+  takeUnfinished(file, sha256) {
+    for (const row of document.querySelectorAll("[data-upload-url]")) {
+      const { uploadUrl, size, sha256: announced, name } = row.dataset;
+      if (Number(size) !== file.size) continue;
+      if (announced ? announced !== sha256 : name !== file.name) continue;
+      row.remove();
+      return uploadUrl;
+    }
+    return null;
+  }
+
+  async library() {
+    // Loaded with the first file: most visits bring none.
+    if (!window.tus) await import(this.dataset.tus);
+    return window.tus;
+  }
+
+  say(sentence) {
+    this.status.textContent = sentence;
+  }
+
+  refresh() {
+    // A hundred small files end within seconds; the list is fetched once for those that end together.
+    clearTimeout(this.refreshing);
+    this.refreshing = setTimeout(() => htmx.trigger(document.body, "documents-changed"), 150);
+  }
+}
+
+// One file on its way, and its row.
+class UploadJob {
+  constructor(zone, file, row) {
+    this.zone = zone;
+    this.file = file;
+    this.row = row;
+    this.state = row.querySelector(".upload-state");
+    this.bar = row.querySelector(".upload-progress");
+    this.pause = row.querySelector(".upload-pause");
+    this.close = row.querySelector(".upload-close");
+    row.querySelector(".upload-name").textContent = file.name;
+    this.bar.setAttribute("aria-label", `Upload of ${file.name}`);
+    this.pause.setAttribute("aria-label", `Pause ${file.name}`);
+    this.pause.addEventListener("click", () => (this.isPaused ? this.resume() : this.hold()));
+    this.close.setAttribute("aria-label", `Cancel ${file.name}`);
+    this.close.addEventListener("click", () => this.cancel());
+    this.state.textContent = "waiting";
+  }
+
+  async run() {
+    const { size } = this.file;
+    const limit = Number(this.zone.dataset.maxBytes);
+    if (size > limit) {
+      this.refuse(`It has ${mebibytes(size)} MiB; up to ${mebibytes(limit)} MiB are taken. Split it, or ask the operator to raise the limit.`);
       return;
     }
-    const state = row.querySelector(".upload-state");
-    const bar = row.querySelector(".upload-progress");
-    const request = new XMLHttpRequest();
-    row.request = request;
-    this.running += 1;
-    request.open("POST", this.dataset.url);
-    request.responseType = "json";
-    request.setRequestHeader("Accept", "application/json");
-    request.setRequestHeader("X-CSRFToken", this.token);
-    request.upload.addEventListener("progress", (event) => {
-      if (!event.lengthComputable) return;
-      bar.value = (100 * event.loaded) / event.total;
-      state.textContent = event.loaded < event.total ? `${Math.floor(bar.value)} %` : "checking";
-    });
-    request.addEventListener("load", () => {
-      if (request.status >= 200 && request.status < 300) this.finish(row, request.response);
-      else this.refuse(row, request.response?.error?.message ?? `The server refused it (${request.status}).`);
-    });
-    request.addEventListener("error", () => {
-      this.refuse(row, "The connection broke. Check it, then bring the file again.");
-    });
-    request.addEventListener("loadend", () => {
-      this.running -= 1;
-      this.next();
-    });
-    const body = new FormData();
-    body.append("file", file);
-    request.send(body);
-  }
-
-  finish(row, answer) {
-    if (answer?.documents?.every((one) => one.is_known)) {
-      this.close(row, "It is in this corpus already.", "known");
-      setTimeout(() => row.remove(), 6000);
-    } else {
-      row.remove();
+    try {
+      if (this.sha256 === undefined) this.sha256 = await this.hash();
+      if (this.isOver || this.isPaused) return;
+      this.upload ??= await this.prepare();
+      if (this.isOver || this.isPaused) return;
+      this.speed = null;
+      this.pause.hidden = false;
+      this.upload.start();
+    } catch {
+      if (!this.isOver) this.refuse("The file could not be read. Check that it is still there, then bring it again.");
     }
-    // A hundred small files end within seconds; the list is fetched once for those that end together.
-    clearTimeout(this.refresh);
-    this.refresh = setTimeout(() => htmx.trigger(document.body, "documents-changed"), 150);
   }
 
-  refuse(row, sentence) {
-    this.close(row, sentence, "refused");
+  // Hexadecimal, or empty where it cannot be had; rejects when the file itself cannot be read.
+  hash() {
+    return new Promise((resolve, reject) => {
+      this.worker = new Worker(this.zone.dataset.hashWorker, { type: "module" });
+      const end = (settle, value) => {
+        this.worker?.terminate();
+        this.worker = null;
+        settle(value);
+      };
+      this.worker.addEventListener("error", () => end(resolve, ""));
+      this.worker.addEventListener("message", ({ data }) => {
+        if (data.sha256) end(resolve, data.sha256);
+        else if (data.failed) end(reject, new Error(data.failed));
+        else this.show(data.done, "checking");
+      });
+      this.state.textContent = "checking";
+      this.worker.postMessage({ file: this.file });
+    });
   }
 
-  close(row, sentence, kind) {
-    row.classList.add(kind);
-    row.querySelector(".upload-progress").remove();
-    row.querySelector(".upload-state").remove();
+  async prepare() {
+    const tus = await this.zone.library();
+    const metadata = { filename: this.file.name };
+    if (this.sha256) metadata.sha256 = this.sha256;
+    return new tus.Upload(this.file, {
+      endpoint: this.zone.dataset.endpoint,
+      uploadUrl: this.zone.takeUnfinished(this.file, this.sha256),
+      metadata,
+      headers: { "X-CSRFToken": this.zone.token, Accept: "application/json" },
+      chunkSize: PIECE_BYTES,
+      retryDelays: RETRY_DELAYS,
+      // The server knows what is unfinished; it is found by its content, in any browser.
+      storeFingerprintForResuming: false,
+      onAfterResponse: (request, response) => this.hear(request, response),
+      onShouldRetry: (error) => this.isWorthRetrying(error),
+      onProgress: (sent) => this.progress(sent),
+      onError: (error) => this.refuse(sentenceOf(error)),
+      onSuccess: () => this.finish(),
+    });
+  }
+
+  hear(request, response) {
+    this.isWaiting = false;
+    if (request.getMethod() !== "POST" || response.getStatus() !== 201) return;
+    if (JSON.parse(response.getBody()).document_id) {
+      this.upload.abort();
+      this.finish("It is here already, so nothing was sent.");
+    }
+  }
+
+  isWorthRetrying(error) {
+    const status = error.originalResponse?.getStatus() ?? 0;
+    if (!WORTH_RETRYING.has(status) && status < 500) return false;
+    // A full disk says so with 507, and will not be emptied by asking again.
+    if (status === 507) return false;
+    this.isWaiting = true;
+    this.speed = null;
+    this.state.textContent = navigator.onLine ? "the line broke, trying again" : "no connection, waiting for it";
+    return true;
+  }
+
+  progress(sent) {
+    if (this.isOver || this.isPaused) return;
+    this.show(sent, sent < this.file.size ? `${mebibytes(sent)} of ${mebibytes(this.file.size)} MiB${this.timeLeft(sent)}` : "making a document of it");
+  }
+
+  show(done, words) {
+    this.bar.value = this.file.size ? (100 * done) / this.file.size : 100;
+    this.state.textContent = words === "checking" ? `checking ${Math.floor(this.bar.value)} %` : words;
+  }
+
+  // By the speed of the last seconds, smoothed; nothing before it can be known.
+  timeLeft(sent) {
+    const now = performance.now();
+    this.speed ??= { at: now, sent, perSecond: 0 };
+    const seconds = (now - this.speed.at) / 1000;
+    if (seconds >= 1) {
+      const latest = (sent - this.speed.sent) / seconds;
+      const smooth = this.speed.perSecond ? 0.7 * this.speed.perSecond + 0.3 * latest : latest;
+      this.speed = { at: now, sent, perSecond: smooth };
+    }
+    if (!this.speed.perSecond) return "";
+    return `, ${duration((this.file.size - sent) / this.speed.perSecond)} left`;
+  }
+
+  hold() {
+    this.isPaused = true;
+    this.upload?.abort();
+    this.pause.textContent = "Resume";
+    this.pause.setAttribute("aria-label", `Resume ${this.file.name}`);
+    this.state.textContent = "paused";
+    this.zone.leave(this);
+  }
+
+  resume() {
+    this.isPaused = false;
+    this.pause.textContent = "Pause";
+    this.pause.setAttribute("aria-label", `Pause ${this.file.name}`);
+    this.state.textContent = "waiting";
+    this.zone.waiting.unshift(this);
+    this.zone.next();
+  }
+
+  // At once instead of at the next try.
+  goOn() {
+    this.upload.abort();
+    this.upload.start();
+  }
+
+  stop() {
+    this.isOver = true;
+    this.worker?.terminate();
+    this.upload?.abort();
+  }
+
+  cancel() {
+    if (!this.isOver) {
+      this.stop();
+      // What arrived is forgotten there too; should that fail, it goes within a day.
+      if (this.upload?.url) this.upload.abort(true).catch(() => {});
+      this.zone.leave(this);
+    }
+    this.row.remove();
+  }
+
+  finish(sentence = "") {
+    this.isOver = true;
+    this.zone.leave(this);
+    this.zone.refresh();
+    this.zone.say(`${this.file.name}: ${sentence || "uploaded."}`);
+    if (sentence) {
+      this.end(sentence, "known");
+      setTimeout(() => this.row.remove(), 6000);
+    } else {
+      this.row.remove();
+    }
+  }
+
+  refuse(sentence) {
+    this.isOver = true;
+    this.zone.leave(this);
+    this.zone.say(`${this.file.name}: ${sentence}`);
+    this.end(sentence, "refused");
+  }
+
+  end(sentence, kind) {
+    this.row.classList.add(kind);
+    this.bar.remove();
+    this.state.remove();
+    this.pause.remove();
     const words = document.createElement("p");
     words.className = "upload-sentence";
     words.textContent = sentence;
-    row.append(words);
-    row.querySelector(".upload-close").setAttribute("aria-label", "Dismiss");
+    this.row.append(words);
+    this.close.setAttribute("aria-label", `Dismiss ${this.file.name}`);
+  }
+}
+
+function sentenceOf(error) {
+  const response = error.originalResponse;
+  if (!response) return "The file could not be sent. Check that it is still there, then bring it again.";
+  try {
+    return JSON.parse(response.getBody()).error.message;
+  } catch {
+    return `The server refused it (${response.getStatus()}).`;
   }
 }
 
 function mebibytes(bytes) {
-  return (bytes / 1048576).toFixed(bytes < 10485760 ? 1 : 0);
+  const value = bytes / 1048576;
+  return value.toLocaleString("en", { maximumFractionDigits: value < 10 ? 1 : 0 });
+}
+
+function duration(seconds) {
+  if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  return `${Math.round(seconds / 3600)} h`;
 }
 
 customElements.define("upload-zone", UploadZone);

@@ -257,6 +257,9 @@ API: dict[str, Route] = {
         # The document of this world needs none: 409 is as far as anybody comes.
         post=Call(MEMBERS, {"password": "secret"}, status=frozenset({409}))
     ),
+    f"{_v1}documents/<document_id>/read-again": api(
+        post=Call(MEMBERS, {"ocr": "never"}), delete=Call(MEMBERS)
+    ),
     f"{_v1}documents/<document_id>/skipped": api(get=Call(VIEWERS)),
     f"{_v1}documents/<document_id>/pages/<int:number>": api(get=Call(VIEWERS)),
     f"{_v1}documents/<document_id>/pages/<int:number>/image": api(get=Call(VIEWERS)),

@@ -52,6 +52,7 @@ def places(user: Any, workspace: Workspace | None, path: str) -> list[Place]:
         held = getattr(workspace, "held_right", Right.VIEW)
         if held >= Right.ADMINISTER:
             names.append(("Usage", "usage:workspace", [workspace.slug]))
+        names.append(("Storage", "library:storage", [workspace.slug]))
         names.append(("People", "workspaces:people", [workspace.slug]))
     urls = [(label, reverse(name, args=arguments)) for label, name, arguments in names]
     return [Place(label, url, path.startswith(url)) for label, url in urls]
