@@ -28,9 +28,10 @@ from docanalyst.redis_server import RedisUnavailable
 from docanalyst.secrets import PROJECT_ROOT, SecretError, ensure_secrets
 
 READY_WITHIN_SECONDS = 90.0
-LONGEST_PAUSE_SECONDS = 30.0
+# Parts that are killed again and again must be back soon enough for documents and answers to be settled in time.
+LONGEST_PAUSE_SECONDS = 8.0
 # A part that lived this long had started properly: its next death counts as the first.
-SETTLED_AFTER_SECONDS = 30.0
+SETTLED_AFTER_SECONDS = 10.0
 # Before the first readiness this many deaths in a row mean that it will not get better by itself.
 DEATHS_AT_START = 4
 # Each open stream is a descriptor of the web part: a usual shell gives 1,024 at first and allows more.

@@ -91,8 +91,8 @@ def work_on(revision_id: str, work: Callable[[Claim], None]) -> bool:
 
     work ends by itself in ready (Claim.release), or raises; then the revision is failed or needs_password, with
     code and sentence. Pages that were stored stay. A worker that leaves, a turn that is over and a database that
-    does not answer end nothing: the revision waits again, and no attempt is spent. A parser child that died
-    before it could say what the file holds costs an attempt.
+    does not answer end nothing: the revision waits again, and no attempt is spent. What nobody foresaw, and a
+    parser child that died before it could say what the file holds, costs an attempt.
     """
     token = uuid.uuid4()
     with holds.held(token):
@@ -136,11 +136,7 @@ def _carry_out(claim: Claim, work: Callable[[Claim], None]) -> None:
     except ChildFailed as error:
         _end_failed(claim, error.code, error.sentence)
     except ChildDied as error:
-        if error.limit in _PERHAPS_CHANCE and claim.revision.attempts < queueing.MAX_ATTEMPTS:
-            log.warning("revision %s: a parser child died (%s), read again", claim.revision.pk, error.limit)
-            if _write_at_last(claim, claim=None, claimed_until=None):
-                queueing.send_hint(queueing.queue_of(claim.revision))
-        else:
+        if error.limit not in _PERHAPS_CHANCE or not _try_again(claim, error):
             _end_failed(claim, "limit_reached", error.sentence)
     except SoftTimeLimitExceeded:
         _end_failed(
@@ -158,13 +154,13 @@ def _carry_out(claim: Claim, work: Callable[[Claim], None]) -> None:
             log.warning("revision %s: the database did not answer, read again later", claim.revision.pk)
             # Without a hint: the reaper sends one in some seconds, which may be what the database needs.
             _hand_back(claim)
-            return
-        log.exception("revision %s failed", claim.revision.pk)
-        _end_failed(
-            claim,
-            "reader_failed",
-            "The file could not be read because of an unexpected error. Retry; if it stays, report the file.",
-        )
+        elif not _try_again(claim, error):
+            log.exception("revision %s failed", claim.revision.pk)
+            _end_failed(
+                claim,
+                "reader_failed",
+                "The file could not be read because of an unexpected error. Retry; if it stays, report the file.",
+            )
 
 
 def is_transient(error: Exception) -> bool:
@@ -214,6 +210,16 @@ def _hand_back(claim: Claim, **fields: object) -> bool:
     # Not below zero: the column is unsigned.
     attempts = Case(When(attempts__gt=0, then=F("attempts") - 1), default=Value(0))
     return _write_at_last(claim, claim=None, claimed_until=None, attempts=attempts, **fields)
+
+
+def _try_again(claim: Claim, error: Exception) -> bool:
+    """Let the revision wait with its attempt spent; False after the last one."""
+    if claim.revision.attempts >= queueing.MAX_ATTEMPTS:
+        return False
+    log.warning("revision %s: %s, read again", claim.revision.pk, repr(error)[:300])
+    if _write_at_last(claim, claim=None, claimed_until=None):
+        queueing.send_hint(queueing.queue_of(claim.revision))
+    return True
 
 
 def _end_failed(claim: Claim, code: str, sentence: str) -> None:

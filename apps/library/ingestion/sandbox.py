@@ -29,7 +29,7 @@ from apps.library.ingestion.zygote import HEADER
 
 START_SECONDS = 60
 # How often a waiting request looks whether it was cancelled.
-CANCEL_SECONDS = 0.25
+_CANCEL_SECONDS = 0.25
 _ROOT = Path(__file__).resolve().parents[3]
 _JOB_MODULES = ("apps.library.ingestion.readers.pdf", "apps.library.ingestion.picture_jobs")
 
@@ -51,6 +51,10 @@ class ChildFailed(Exception):
     def __init__(self, error: str) -> None:
         super().__init__(error)
         self.sentence = IngestionError(self.code).sentence
+
+
+class SandboxUnavailable(Exception):
+    """The process that forks the children did not start, or was killed again and again."""
 
 
 class Cancelled(Exception):
@@ -82,7 +86,8 @@ class Sandbox:
         fd stays the caller's; the child maps it and does not depend on its position. writable_fd: a file that the
         job may write (jobs.WRITABLE). Closing the generator, or
         setting cancelled from another thread, kills the child. The wall limit includes what the caller spends
-        between values. Raises ChildDied, ChildFailed, Cancelled, or the IngestionError that the job raised.
+        between values. Raises ChildDied, ChildFailed, Cancelled, SandboxUnavailable, or the IngestionError that
+        the job raised.
         """
         limits = limits or Limits()
         deadline = time.monotonic() + limits.wall_seconds
@@ -122,17 +127,17 @@ class Sandbox:
         body = json.dumps(request).encode()
         with self._lock:
             for attempt in (1, 2):
-                control = self._ensure_started()
                 try:
+                    control = self._ensure_started()
                     # Descriptors travel with the first byte.
                     socket.send_fds(control, [HEADER.pack(len(body))], descriptors)
                     control.sendall(body)
                     return
-                except OSError:
+                except (OSError, SandboxUnavailable) as error:
                     # It died since the last request: once more with a new one.
                     self._forget()
                     if attempt == 2:
-                        raise
+                        raise SandboxUnavailable(str(error)) from error
 
     def _ensure_started(self) -> socket.socket:
         if self._process is not None and self._control is not None and self._process.poll() is None:
@@ -174,10 +179,10 @@ class Sandbox:
                 line += part
         finally:
             control.settimeout(None)
-        report: dict[str, Any] = json.loads(line) if line else {"error": "ended at once"}
+        report: dict[str, Any] = json.loads(line) if line.endswith(b"\n") else {"error": "ended at once"}
         if "error" in report:
             self._forget()
-            raise RuntimeError(f"The parser process did not start: {report['error']}")
+            raise SandboxUnavailable(f"The parser process did not start: {report['error']}")
         return report
 
     def _forget(self) -> None:
@@ -218,7 +223,7 @@ def _read_values(
             left = deadline - time.monotonic()
             if left <= 0:
                 raise ChildDied("time", limits.sentence("time"))
-            if not selector.select(left if cancelled is None else min(left, CANCEL_SECONDS)):
+            if not selector.select(left if cancelled is None else min(left, _CANCEL_SECONDS)):
                 continue
             part = os.read(output_fd, 1 << 20)
             if not part:
