@@ -10,11 +10,12 @@ from ninja.responses import Status
 
 from apps.api.auth import ApiRequest
 from apps.api.paging import Paging, page_of
-from apps.api.schemas import DocumentIn, DocumentOut, ListPage, PageOut, PasswordIn, SkippedOut
+from apps.api.schemas import DocumentIn, DocumentOut, ListPage, PageOut, PasswordIn, ReadAgainIn, SkippedOut
 from apps.api.shapes import document_row, document_shape, page_shape, skipped_shape
 from apps.library.access import document_for, page_for
 from apps.library.downloads import original_response, picture_response
 from apps.library.models import SkippedPath
+from apps.library.readings import cancel_next, read_again
 from apps.library.services import delete_document, give_password, rename_document, retry_document
 from apps.workspaces.access import Right
 
@@ -93,3 +94,26 @@ def get_original(request: ApiRequest, document_id: str) -> FileResponse:
     if document.current_revision is None:
         raise Http404
     return original_response(document)
+
+
+@router.post(
+    "/documents/{document_id}/read-again", response={202: DocumentOut}, summary="Read with other options"
+)
+def post_document_read_again(
+    request: ApiRequest, document_id: str, body: ReadAgainIn
+) -> Status[dict[str, Any]]:
+    """What was read before stays in use until the new reading is ready; `never` goes back to the text layers at once.
+
+    409 with `not_ready`, `already_reading`, `nothing_to_recognise` or `recognition_off`.
+    """
+    document = document_for(request.user, document_id, Right.CONTRIBUTE)
+    read_again(request.user, document, {"ocr": body.ocr})
+    return Status(202, document_shape(document_row(document_for(request.user, document_id))))
+
+
+@router.delete("/documents/{document_id}/read-again", response=DocumentOut, summary="Stop reading it again")
+def delete_document_read_again(request: ApiRequest, document_id: str) -> dict[str, Any]:
+    """Gives up the new reading, running or failed; what was read before stays as it is. Idempotent."""
+    document = document_for(request.user, document_id, Right.CONTRIBUTE)
+    cancel_next(request.user, document)
+    return document_shape(document_row(document_for(request.user, document_id)))

@@ -117,6 +117,12 @@ class PasswordIn(Body):
     password: Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 
 
+class ReadAgainIn(Body):
+    ocr: Literal["scans", "all", "never"] = Field(
+        "scans", description="Which pages text recognition reads: those without text, every one, none."
+    )
+
+
 class SkippedOut(Schema):
     path: str
     reason: str

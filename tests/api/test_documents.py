@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -229,3 +230,32 @@ def test_another_workspaces_documents_are_not_there(charlie: Caller, corpus: Cor
         malformed = charlie.get(f"/documents/not-an-id{tail}")
         assert outside.status_code == unknown.status_code == malformed.status_code == 404
         assert outside.content == unknown.content == malformed.content
+
+
+def test_reading_again_leaves_the_document_usable_and_can_be_given_up(
+    bob: Caller, corpus: Corpus, settings: Any
+) -> None:
+    settings.RECOGNISE_SCANS = True
+    document = make_document(corpus, "mixed.pdf", ["One page.", ""], added_by=bob.user)
+    path = f"/documents/{document.pk}/read-again"
+    started = bob.post(path, {"ocr": "all"})
+    assert started.status_code == 202
+    shown = started.json()
+    assert (shown["status"], shown["progress"], shown["seconds_left"]) == (
+        "ready",
+        {"done": 0, "total": 2},
+        20,
+    )
+    assert shown["read_again"] == {"status": "uploaded", "ocr": "all", "error": None}
+    assert error_code(bob.post(path, {"ocr": "all"})) == "already_reading"
+    ended = bob.delete(path)
+    assert (ended.status_code, ended.json()["read_again"]) == (200, None)
+    assert bob.delete(path).status_code == 200
+    assert bob.post(path, {"ocr": "sometimes"}).status_code == 422
+    assert bob.post(path, {"ocr": "never"}).status_code == 202
+
+
+def test_recognition_that_is_switched_off_is_refused(bob: Caller, corpus: Corpus) -> None:
+    document = make_document(corpus, "mixed.pdf", ["One page.", ""], added_by=bob.user)
+    refused = bob.post(f"/documents/{document.pk}/read-again", {})
+    assert (refused.status_code, error_code(refused)) == (409, "recognition_off")
