@@ -7,16 +7,21 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from typing import Literal, TypeAlias
 
+from django.core.cache import cache
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from apps.library.ingestion import pictures
+from apps.library.ingestion.guards import IngestionError
+from apps.library.ingestion.limits import LimitName
 from apps.library.ingestion.pictures import DEFAULT_DPI
 from apps.library.ingestion.quotes import PageWords
+from apps.library.ingestion.sandbox import ChildDied, ChildFailed
 from apps.library.models import Revision
 from apps.library.passwords import opened
-from apps.library.storage import ocr_words_name, open_readable, picture_name, words_name
+from apps.library.storage import home, ocr_words_name, open_readable, picture_name, thumbnail_name, words_name
 
 ZOOM_DPI = (DEFAULT_DPI, 2 * DEFAULT_DPI)
 """The two sizes that are made: for reading, and for zooming in. A closed set bounds what is kept."""
@@ -94,7 +99,7 @@ def page_thumbnail(revision: Revision, number: int) -> bytes:
             _make_thumbnails(revision, number, range(first, last + 1))
             kept = _kept_picture(name)
     if kept is None:
-        raise IngestionError("no_picture", reason=failure(revision, number) or "It could not be drawn.")
+        raise _no_picture(failure(revision, number) or "It could not be drawn.")
     return kept
 
 
@@ -107,21 +112,25 @@ def _make_thumbnails(revision: Revision, wanted: int, numbers: Sequence[int]) ->
         if not default_storage.exists(thumbnail_name(revision, number)) and not failure(revision, number)
     ]
     while wanted in left:
-        with _remembering(revision, left[0], "picture") as at, open_readable(revision) as file:
-            for number, thumbnail in pictures.render_thumbnails(
-                file.fileno(), left, password=opened(revision), reader=revision.reader
-            ):
-                if thumbnail:
-                    _keep(thumbnail_name(revision, number), thumbnail)
-                left = [other for other in left if other > number]
-                at.number = left[0] if left else number
+        try:
+            with open_readable(revision) as file:
+                for number, thumbnail in pictures.render_thumbnails(
+                    file.fileno(), left, password=opened(revision), reader=revision.reader
+                ):
+                    left = [other for other in left if other > number]
+                    if thumbnail:
+                        _keep(thumbnail_name(revision, number), thumbnail)
             return
-        left = [number for number in left if number > at.number]
+        except (ChildDied, ChildFailed) as error:
+            if not left:
+                return
+            _note_failure(revision, left[0], "picture", error)
+            del left[0]
 
 
 def failure(revision: Revision, number: int, subject: Subject = "picture") -> str:
     """Why a page has no picture (or words) for now; empty when none was tried or it came out well."""
-    return cache.get(_failure_key(revision, number, subject), "")
+    return str(cache.get(_failure_key(revision, number, subject), ""))
 
 
 def forget_failure(revision: Revision, number: int) -> None:
@@ -134,43 +143,50 @@ def _failure_key(revision: Revision, number: int, subject: Subject) -> str:
     return f"page-failed:{subject}:{home(revision)}:{bool(revision.repaired_name)}:{number}"
 
 
-@dataclass
-class _At:
-    """The page that a child is at."""
-
-    number: int
-
-
 @contextmanager
-def _remembering(revision: Revision, number: int, subject: Subject) -> Iterator[_At]:
+def _remembering(revision: Revision, number: int, subject: Subject) -> Iterator[None]:
     """Refuse what failed a moment ago, and note what fails now: each try may cost a minute of a core."""
     if sentence := failure(revision, number, subject):
-        raise IngestionError("no_picture", reason=sentence)
-    at = _At(number)
+        raise _no_picture(sentence)
     try:
-        yield at
+        yield
     except (ChildDied, ChildFailed) as error:
-        if not isinstance(error, ChildDied) or error.limit in _LASTING:
-            cache.set(_failure_key(revision, at.number, subject), error.sentence, FAILURE_SECONDS)
+        _note_failure(revision, number, subject, error)
         raise
+
+
+def _note_failure(revision: Revision, number: int, subject: Subject, error: ChildDied | ChildFailed) -> None:
+    if isinstance(error, ChildFailed) or error.limit in _LASTING:
+        cache.set(_failure_key(revision, number, subject), error.sentence, FAILURE_SECONDS)
+
+
+def _no_picture(sentence: str) -> IngestionError:
+    return IngestionError.restored("no_picture", sentence)
 
 
 def page_words(revision: Revision, numbers: Sequence[int]) -> dict[int, PageWords]:
     """Words of pages (1-based) with places as fractions 0–1 of the picture, read from the file at first use.
 
-    Raises as ingestion.pictures.page_words, FileNotFoundError when the original is gone.
+    Raises as page_picture.
     """
-    found = {number: words for number in numbers if (words := _kept_words(revision, number)) is not None}
-    missing = [number for number in numbers if number not in found]
-    if missing:
-        with _place_for_a_child(), open_readable(revision) as file:
-            read = pictures.page_words(
-                file.fileno(), missing, password=opened(revision), reader=revision.reader
-            )
-        for number, words in read.items():
-            _keep(words_name(revision, number), json.dumps(asdict(words), ensure_ascii=False).encode())
-        found |= read
+    found = {}
+    for number in numbers:
+        if (words := _kept_words(revision, number)) is None:
+            words = _read_words(revision, number)
+        if words is not None:
+            found[number] = words
     return found
+
+
+def _read_words(revision: Revision, number: int) -> PageWords | None:
+    name = words_name(revision, number)
+    with _place_for_a_child(name), _remembering(revision, number, "words"), open_readable(revision) as file:
+        words = pictures.page_words(
+            file.fileno(), [number], password=opened(revision), reader=revision.reader
+        ).get(number)
+    if words is not None:
+        _keep(name, json.dumps(asdict(words), ensure_ascii=False).encode())
+    return words
 
 
 def _kept_words(revision: Revision, number: int) -> PageWords | None:
@@ -186,7 +202,21 @@ def _kept_words(revision: Revision, number: int) -> PageWords | None:
     return None
 
 
+def _kept_picture(name: str) -> bytes | None:
+    """What was made before; None when there is none, or when a full disk or a crash cut it short."""
+    try:
+        with default_storage.open(name) as stored:
+            content = bytes(stored.read())
+    except FileNotFoundError:
+        return None
+    # RIFF states its length behind its first four bytes. Source: RFC 9649, section 2.4.
+    if len(content) >= 12 and int.from_bytes(content[4:8], "little") + 8 <= len(content):
+        return content
+    default_storage.delete(name)
+    return None
+
+
 def _keep(name: str, content: bytes) -> None:
-    # Two viewers at once may both get here; the storage gives the second copy another name, so look again.
+    # Two processes may both get here; the storage gives the second copy another name, so look again.
     if not default_storage.exists(name):
         default_storage.save(name, ContentFile(content))

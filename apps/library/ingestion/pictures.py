@@ -31,12 +31,12 @@ def render_thumbnails(
 ) -> Iterator[tuple[int, bytes]]:
     """(number, WebP of at most 4 kB) of the given pages (1-based), in their order, from one parser child.
 
-    A page that cannot be drawn is left out. Raises as render_page when the child dies, after the pages before.
+    The bytes are empty for a page that cannot be drawn. Raises as render_page when the child dies, after the
+    pages before.
     """
     args = {"numbers": list(numbers), "password": password}
     for value in sandbox().run(f"{reader}.thumbnails", fd=fd, args=args):
-        if "webp" in value:
-            yield value["number"], base64.b64decode(value["webp"])
+        yield value["number"], base64.b64decode(value.get("webp", ""))
 
 
 def page_words(
