@@ -22,16 +22,20 @@ class RegisteredJob:
     run: Job
     counts_tokens: bool
     """The vocabulary (96 MB, 0.4 s) is then loaded once in the zygote and shared by all its children."""
+    rehearse: Callable[[], None] | None = None
+    """Run once in the zygote, with the vocabulary: whatever work every child would do anew at its first page."""
 
 
 JOBS: dict[str, RegisteredJob] = {}
 
 
-def job(name: str, *, counts_tokens: bool = False) -> Callable[[Job], Job]:
+def job(
+    name: str, *, counts_tokens: bool = False, rehearse: Callable[[], None] | None = None
+) -> Callable[[Job], Job]:
     """Register a function under the name that Sandbox.run takes."""
 
     def register(function: Job) -> Job:
-        JOBS[name] = RegisteredJob(function, counts_tokens)
+        JOBS[name] = RegisteredJob(function, counts_tokens, rehearse)
         return function
 
     return register

@@ -119,6 +119,9 @@ class _Zygote:
             from apps.llm.tokens import count_tokens
 
             count_tokens("warm")
+            for registered in JOBS.values():
+                if registered.rehearse:
+                    registered.rehearse()
             gc.collect()
             gc.freeze()
             self.vocabulary_loaded = True
@@ -181,7 +184,8 @@ class _Zygote:
             seccomp.deny_system_calls()
             try:
                 for value in JOBS[request["job"]].run(memory, request["args"]):
-                    output.write(json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode() + b"\n")
+                    line = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+                    output.write(line.encode("utf-8", "surrogatepass") + b"\n")
                     # At once: what was handed over stays read, whatever comes next.
                     output.flush()
                 end: dict[str, Any] = {"_end": "done"}

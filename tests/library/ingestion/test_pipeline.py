@@ -6,9 +6,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from apps.library.ingestion import pipeline
 from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.limits import Limits
-from apps.library.ingestion.pipeline import PipelineOptions, RangeRead, plan_ranges, read_document
+from apps.library.ingestion.pipeline import MAX_PIECE, PipelineOptions, RangeRead, plan_ranges, read_document
 from apps.library.ingestion.readers.base import DocumentInfo, PageText
 from apps.library.ingestion.sandbox import ChildDied, Sandbox
 from tests.library.ingestion import pdfs
@@ -19,6 +20,7 @@ def collect(steps) -> tuple[DocumentInfo, dict[int, PageText]]:
     pages: dict[int, PageText] = {}
     for part in ranges:
         assert isinstance(part, RangeRead)
+        assert len(part.pages) <= MAX_PIECE
         assert [page.number for page in part.pages] == list(range(part.first, part.last + 1))
         for page in part.pages:
             assert page.number not in pages
@@ -47,19 +49,37 @@ def options(**changes) -> PipelineOptions:
         (1, 2, (), [(1, 1)]),
         (40, 2, (), [(1, 16), (17, 32), (33, 40)]),
         (40, 2, range(5, 20), [(1, 4), (20, 35), (36, 40)]),
+        (
+            300,
+            2,
+            (),
+            [(1, 100), (101, 167), (168, 212), (213, 242), (243, 262), (263, 278), (279, 294), (295, 300)],
+        ),
         (3, 2, (1, 2, 3), []),
         (0, 2, (), []),
     ],
-    ids=["one page", "short", "partly stored", "all stored", "none"],
+    ids=["one page", "short", "partly stored", "shrinking", "all stored", "none"],
 )
 def test_ranges_cover_what_is_not_stored(pages, workers, skip, expected) -> None:
     assert plan_ranges(pages, workers, skip) == expected
 
 
-def test_ranges_of_long_files_hold_64_pages_at_most() -> None:
-    ranges = plan_ranges(10_000, 2, ())
-    assert {last - first + 1 for first, last in ranges} <= {64, 10_000 % 64}
-    assert sum(last - first + 1 for first, last in ranges) == 10_000
+@pytest.mark.parametrize(("pages", "largest"), [(2_400, 256), (10_000, 625)])
+def test_ranges_of_long_files_are_large_and_shrink_towards_the_end(pages: int, largest: int) -> None:
+    sizes = [last - first + 1 for first, last in plan_ranges(pages, 2, ())]
+    assert sum(sizes) == pages
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] == largest
+    assert sizes[-2] == 16
+
+
+def test_a_child_whose_time_is_up_leaves_the_rest_to_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "_RANGE_SECONDS", 0.0)
+    path = pdfs.save(tmp_path / "made.pdf", *[pdfs.text(str(number)) for number in range(1, 8)])
+    _, pages = collect(read_document(path, PipelineOptions(workers=1)))
+    assert {number: page.text for number, page in pages.items()} == {n: str(n) for n in range(1, 8)}
 
 
 def test_every_page_of_a_long_file_comes_exactly_once(tmp_path: Path) -> None:
