@@ -213,11 +213,13 @@ def _read_values(
     deadline: float,
     cancelled: threading.Event | None,
 ) -> Generator[dict[str, Any], None, None]:
-    received, pending = 0, b""
+    received = 0
+    pending: list[bytes] = []
     end: dict[str, Any] | None = None
     with selectors.DefaultSelector() as selector:
         selector.register(output_fd, selectors.EVENT_READ)
-        while True:
+        # With its last line the child has said all; how long the system takes to clear it away is not waited for.
+        while end is None:
             if cancelled is not None and cancelled.is_set():
                 raise Cancelled
             left = deadline - time.monotonic()
@@ -231,7 +233,11 @@ def _read_values(
             received += len(part)
             if received > limits.output_bytes:
                 raise ChildDied("output", limits.sentence("output"))
-            *lines, pending = (pending + part).split(b"\n")
+            pending.append(part)
+            if b"\n" not in part:
+                continue
+            *lines, rest = b"".join(pending).split(b"\n")
+            pending = [rest]
             for line in lines:
                 value = json.loads(line)
                 if "_end" in value:
