@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from apps.common.markers import packed_tail
+from apps.library.ingestion import garbled
 from apps.library.ingestion.clean_text import page_text
 from apps.library.ingestion.hidden_text import has_hidden_text
 from apps.library.ingestion.layout import join, read_layout
@@ -35,8 +36,12 @@ def read_page(page: Any, number: int, label: str) -> PageText:
         extras += values
     if layout.picture_area >= _LEAST_PICTURE_AREA:
         flags.append("pictures")
-    text = page_text("\n\n".join(part for part in (body, "\n".join(extras)) if part))
+    gibberish = garbled.is_garbled(body)
+    shown = "" if gibberish else body
+    text = page_text("\n\n".join(part for part in (shown, "\n".join(extras)) if part))
     state, reason = _state(page, body, bool(text), layout.picture_area)
+    if gibberish:
+        state, reason = "no_text", garbled.SENTENCE
     if state == "read" and not text:
         flags.append("blank")
     return PageText(
