@@ -70,7 +70,7 @@ def take_turn(queue: Queue, work: Callable[[str], bool]) -> None:
 
 
 def next_waiting(queue: Queue) -> uuid.UUID | None:
-    """The revision that should be taken next, or None. Three queries, however many wait."""
+    """The revision that should be taken next, or None. Four queries at most, however many wait."""
     waiting = _waiting(queue)
     workspaces = list(waiting.order_by().values("workspace_id").annotate(since=Min("queued_at")))
     if not workspaces:
