@@ -6,6 +6,7 @@ Everything is made by code, PDFs too; texts are ours.
 from __future__ import annotations
 
 import hashlib
+import io
 import itertools
 import uuid
 from collections.abc import Iterable, Sequence
@@ -16,6 +17,7 @@ from typing import Any
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.utils import timezone
+from PIL import Image
 
 from apps.accounts.models import User
 from apps.common.markers import PACKING_VERSION, packed_tail
@@ -31,8 +33,8 @@ from apps.conversations.models import (
 from apps.conversations.plans import ranges
 from apps.library import storage
 from apps.library.ingestion.pymupdf_lean import pymupdf
-from apps.library.models import Corpus, CorpusEntry, Document, Page, Revision
-from apps.llm.tokens import TOKENIZER, count_tokens
+from apps.library.models import Corpus, CorpusEntry, Document, Page, PageImage, Revision
+from apps.llm.tokens import TOKENIZER, count_tokens, image_tokens
 from apps.workspaces.models import Membership, Role, Workspace
 
 PASSWORD = "correct horse battery staple"
@@ -130,6 +132,29 @@ def make_document(
     corpus.next_ordinal += 1
     corpus.save(update_fields=["next_ordinal"])
     return document
+
+
+def make_figure(revision: Revision | None, *, number: int = 1, with_file: bool = True) -> PageImage:
+    """A figure on a page (1-based) of a revision, as it lies in the storage."""
+    assert revision is not None
+    picture = Image.effect_noise((64, 48), 80).convert("RGB")
+    content = io.BytesIO()
+    picture.save(content, "WEBP")
+    digest = hashlib.sha256(picture.tobytes()).hexdigest()
+    name = storage.figure_name(revision, digest, "webp")
+    if with_file:
+        default_storage.save(name, ContentFile(content.getvalue()))
+    return PageImage.objects.create(
+        workspace_id=revision.workspace_id,
+        page=revision.pages.get(number=number),
+        kind=PageImage.Kind.FIGURE,
+        digest=digest,
+        storage_name=name,
+        width=64,
+        height=48,
+        box=[0.1, 0.1, 0.5, 0.4],
+        tokens=image_tokens(64, 48),
+    )
 
 
 def make_next_revision(document: Document, **fields: Any) -> Revision:

@@ -10,7 +10,7 @@ from typing import Any
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
-from apps.api import answers, conversations, corpora, documents, uploads, usage, workspaces
+from apps.api import answers, conversations, corpora, documents, figures, uploads, usage, workspaces
 from apps.api.auth import SignedIn
 from apps.api.errors import register_error_handlers
 from apps.api.parsing import StrictParser
@@ -114,7 +114,7 @@ api = VersionOne(
     parser=StrictParser(),
 )
 register_error_handlers(api)
-for room in (workspaces, corpora, documents, uploads, conversations, answers, usage):
+for room in (workspaces, corpora, documents, figures, uploads, conversations, answers, usage):
     api.add_router("", room.router)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
-from apps.library.models import Corpus, CorpusEntry, Document, Page, Revision
+from apps.library.models import Corpus, CorpusEntry, Document, Page, PageImage, Revision
 from apps.workspaces.access import Actor, Right, check_right, lookup_id
 from apps.workspaces.models import Workspace
 
@@ -32,6 +32,20 @@ def document_for(
     return document
 
 
+def revision_for(
+    actor: Actor, document_id: object, *, revision_id: object = None, workspace: Workspace | None = None
+) -> Revision:
+    """The current revision, or another one of the same document. Http404 or PermissionDenied."""
+    document = document_for(actor, document_id, workspace=workspace)
+    revision = document.current_revision
+    if revision_id is not None and (revision is None or str(revision.pk) != str(revision_id)):
+        revision = Revision.objects.filter(document=document, pk=lookup_id(revision_id)).first()
+    if revision is None:
+        raise Http404
+    revision.document = document
+    return revision
+
+
 def page_for(
     actor: Actor,
     document_id: object,
@@ -41,20 +55,30 @@ def page_for(
     workspace: Workspace | None = None,
 ) -> Page:
     """A page of the current revision, or of another one of the same document. Http404 or PermissionDenied."""
-    document = document_for(actor, document_id, workspace=workspace)
-    revisions = Revision.objects.filter(document=document)
-    if revision_id is not None:
-        revisions = revisions.filter(pk=lookup_id(revision_id))
-    else:
-        revisions = revisions.filter(pk=lookup_id(document.current_revision_id))
-    page = (
-        Page.objects.select_related("revision__document")
-        .filter(revision__in=revisions, number=min(number, 2**31 - 1))
-        .first()
-    )
+    revision = revision_for(actor, document_id, revision_id=revision_id, workspace=workspace)
+    page = Page.objects.filter(revision=revision, number=min(number, 2**31 - 1)).first()
     if page is None:
         raise Http404
+    page.revision = revision
     return page
+
+
+def figure_for(
+    actor: Actor,
+    document_id: object,
+    digest: str,
+    *,
+    revision_id: object = None,
+    workspace: Workspace | None = None,
+) -> PageImage:
+    """A figure of the current revision, or of another one of the document. Http404 or PermissionDenied."""
+    revision = revision_for(actor, document_id, revision_id=revision_id, workspace=workspace)
+    figure = PageImage.objects.filter(
+        page__revision=revision, kind=PageImage.Kind.FIGURE, digest=digest[:64]
+    ).first()
+    if figure is None:
+        raise Http404
+    return figure
 
 
 def corpus_for(

@@ -12,12 +12,12 @@ from django.views.decorators.http import require_safe
 
 from apps.common.http import HtmxRequest
 from apps.library.access import document_for, page_for
-from apps.library.downloads import original_response, picture_response
+from apps.library.downloads import original_response
 from apps.library.forms import PageForm
 from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.sandbox import ChildDied, ChildFailed
 from apps.library.models import Document, Page
-from apps.library.pictures import ZOOM_DPI, page_words
+from apps.library.pictures import page_words
 from apps.library.states import state_of
 from apps.library.viewer import TextLine, ViewerPage, find_page, read_tab, read_zoom, text_lines
 from apps.workspaces.access import workspace_for
@@ -95,21 +95,6 @@ def page_lines(page: Page) -> tuple[TextLine, ...]:
     except (IngestionError, ChildDied, ChildFailed, FileNotFoundError, KeyError) as error:
         log.warning("No words for page %s of revision %s: %s", page.number, page.revision_id, error)
         return ()
-
-
-@require_safe
-def picture(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID, number: int) -> HttpResponse:
-    """The page as WebP. With `revision` in the address it never changes, so the browser may keep it."""
-    workspace = workspace_for(request.user, workspace_slug)
-    page = page_for(
-        request.user, document_id, number, revision_id=request.GET.get("revision"), workspace=workspace
-    )
-    wanted = request.GET.get("dpi", "")
-    dpi = int(wanted) if wanted in {str(one) for one in ZOOM_DPI} else ZOOM_DPI[0]
-    response = picture_response(page, dpi)
-    if "revision" in request.GET:
-        response["Cache-Control"] = "private, max-age=86400, immutable"
-    return response
 
 
 @require_safe

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from apps.library import document_views, page_views, storage_views, views
+from apps.library import document_views, page_views, picture_views, storage_views, views
 
 app_name = "library"
 
@@ -22,7 +22,14 @@ urlpatterns = [
     ),
     path(_document, page_views.document, name="document"),
     path(f"{_document}pages/<int:number>/", page_views.page, name="page"),
-    path(f"{_document}pages/<int:number>/picture/", page_views.picture, name="page-picture"),
+    path(f"{_document}pages/<int:number>/picture/", picture_views.picture, name="page-picture"),
+    path(
+        f"{_document}pages/<int:number>/picture/again/",
+        picture_views.try_picture_again,
+        name="page-picture-again",
+    ),
+    path(f"{_document}pages/<int:number>/thumbnail/", picture_views.thumbnail, name="thumbnail"),
+    path(f"{_document}figures/<slug:digest>/", picture_views.figure, name="figure"),
     path(f"{_document}original/", page_views.original, name="original"),
     path(f"{_document}about/", document_views.about, name="document-about"),
     path(f"{_document}retry/", document_views.retry_document, name="retry"),

@@ -196,6 +196,9 @@ WORKSPACE: dict[str, Route] = {
     _document: page(VIEWERS),
     f"{_document}pages/<int:number>/": page(VIEWERS),
     f"{_document}pages/<int:number>/picture/": page(VIEWERS),
+    f"{_document}pages/<int:number>/picture/again/": change(VIEWERS),
+    f"{_document}pages/<int:number>/thumbnail/": page(VIEWERS),
+    f"{_document}figures/<slug:digest>/": page(VIEWERS),
     f"{_document}original/": page(VIEWERS),
     f"{_document}about/": page(VIEWERS),
     f"{_document}retry/": change(MEMBERS),
@@ -263,6 +266,9 @@ API: dict[str, Route] = {
     f"{_v1}documents/<document_id>/skipped": api(get=Call(VIEWERS)),
     f"{_v1}documents/<document_id>/pages/<int:number>": api(get=Call(VIEWERS)),
     f"{_v1}documents/<document_id>/pages/<int:number>/image": api(get=Call(VIEWERS)),
+    f"{_v1}documents/<document_id>/pages/<int:number>/thumbnail": api(get=Call(VIEWERS)),
+    f"{_v1}documents/<document_id>/figures": api(get=Call(VIEWERS)),
+    f"{_v1}documents/<document_id>/figures/<digest>": api(get=Call(VIEWERS)),
     f"{_v1}documents/<document_id>/original": api(get=Call(VIEWERS)),
     f"{_v1}conversations/<conversation_id>": api(
         get=Call(VIEWERS), patch=Call(ASKER, {"title": "New"}), delete=Call(ASKER)

@@ -33,6 +33,7 @@ from tests.factories import (
     make_answered,
     make_corpus,
     make_document,
+    make_figure,
     make_question,
     make_user,
     make_workspace,
@@ -61,6 +62,7 @@ UNKNOWN: Ids = {
     "token": "never-heard-of",
     "key": "never-heard-of",
     "number": "999",
+    "digest": "0" * 64,
     "ordinal": "999",
 }
 MALFORMED: Ids = {
@@ -69,6 +71,7 @@ MALFORMED: Ids = {
     "token": "%00",
     "key": "%00",
     "number": "-1",
+    "digest": "%00",
     "ordinal": "x",
 }
 
@@ -171,6 +174,7 @@ def _contents(workspace: Workspace, asker: User, owner: User, *, is_shared: bool
     """Ids of one of everything in a workspace."""
     corpus = make_corpus(workspace)
     document = make_document(corpus, added_by=asker, with_file=True)
+    figure = make_figure(document.current_revision, number=2)
     workspace.held_right = Right.OWN
     invitation, token = invite(owner, workspace, f"new-at-{workspace.slug}@example.org", Role.VIEWER)
     guest = add_member(workspace, make_user(), Role.VIEWER)
@@ -189,6 +193,7 @@ def _contents(workspace: Workspace, asker: User, owner: User, *, is_shared: bool
         "document_id": str(document.pk),
         "upload_id": str(upload.pk),
         "number": "2",
+        "digest": figure.digest,
         "ordinal": "1",
         "endpoint_id": "deepinfra-scout",
         "uidb36": user_pk_to_url_str(asker),
