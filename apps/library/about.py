@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,8 @@ from django.conf import settings
 from django.urls import reverse
 
 from apps.library.facts import Attachment, attachments, flag_heading, how_it_was_read, remarks, told_flags
-from apps.library.models import Document, Page, Revision
+from apps.library.figures import figure_rows
+from apps.library.models import Document, Page, PageImage, Revision
 from apps.library.readings import estimate
 from apps.library.states import DocumentState
 from apps.library.viewer import DRAWN_KINDS
@@ -23,6 +25,7 @@ SHOWN_PAGES = 100
 SHOWN_RUNS = 40
 """Links to runs of pages with one thing in common; what is left out is counted."""
 
+SHOWN_FIGURES, SHOWN_PLACES = 24, 500
 _CHOICE_WORDS = {
     "scans": "Pages without text",
     "all": "Every page, whatever text it has",
@@ -80,6 +83,14 @@ class ReadAgainChoice:
     is_chosen: bool
 
 
+@dataclass(frozen=True)
+class ShownFigure:
+    """A kept figure, at the first place where it stands. places: how often it stands anywhere in the document."""
+
+    image: PageImage
+    places: int
+
+
 class _Special(NamedTuple):
     number: int
     label: str
@@ -91,7 +102,11 @@ class _Special(NamedTuple):
 
 @dataclass(frozen=True)
 class DocumentAbout:
-    """One document for its page. Four queries: special pages, shown pages, readings, and who brought it."""
+    """One document for its page.
+
+    Queries: special pages, shown pages, figures, readings, who brought it, and for those who may read it again what
+    that takes. Their number does not grow with the document.
+    """
 
     workspace: Workspace
     document: Document
@@ -226,11 +241,44 @@ class DocumentAbout:
     def has_pictures(self) -> bool:
         return self.document.kind in DRAWN_KINDS and self.revision.page_count > 0
 
+    # Figures -------------------------------------------------------------------------------------
+
+    @cached_property
+    def figures(self) -> list[ShownFigure]:
+        """The first SHOWN_FIGURES that were kept, each once, by page. One query of at most SHOWN_PLACES rows."""
+        first: dict[str, PageImage] = {}
+        places: Counter[str] = Counter()
+        for image in figure_rows(self.revision)[:SHOWN_PLACES]:
+            first.setdefault(image.digest, image)
+            places[image.digest] += 1
+        kept = [image for image in first.values() if image.storage_name]
+        return [ShownFigure(image, places[image.digest]) for image in kept[:SHOWN_FIGURES]]
+
+    @property
+    def figures_words(self) -> str:
+        """How many figures were kept of how many, and what became of the others."""
+        counted = self.revision.facts.get("figures") or {}
+        kept, places = counted.get("kept", 0), counted.get("places", 0)
+        if not kept:
+            return ""
+        sentences = [f"{_count(kept, 'figure')} kept, at {_count(places, 'place')}."]
+        if len(self.figures) < kept:
+            sentences.append(f"The first {len(self.figures)} are shown.")
+        if dropped := sum((counted.get("dropped") or {}).values()):
+            sentences.append(f"{_count(dropped, 'decoration')} left out.")
+        if failed := counted.get("failed", 0):
+            sentences.append(f"{_count(failed, 'picture')} could not be drawn.")
+        return " ".join(sentences)
+
     # Addresses -----------------------------------------------------------------------------------
 
     @property
     def url(self) -> str:
         return reverse("library:document-about", args=[self.workspace.slug, self.document.pk])
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def read_number(value: str | None) -> int:

@@ -9,7 +9,7 @@ import pytest
 from django.urls import reverse
 
 from apps.library.about import SHOWN_PAGES, SHOWN_RUNS, DocumentAbout
-from apps.library.models import Document, Page, Revision
+from apps.library.models import Document, Page, PageImage, Revision
 from tests.factories import make_document, make_next_revision
 from tests.library.house import (
     HTMX,
@@ -103,6 +103,7 @@ def test_thumbnails_come_by_the_hundred_and_load_when_seen(house: House) -> None
     rest = body(client.get(about_url(document), {"from": "103", "part": "pages"}, headers=HTMX))
 
     assert first.count('class="thumb ') == SHOWN_PAGES
+    assert first.count('loading="lazy"') == first.count("<img") == SHOWN_PAGES
     assert rest.count('class="thumb ') == 5
     assert "101–105 of 105" in rest
     assert "<section" not in rest
@@ -113,6 +114,39 @@ def test_a_nonsensical_place_in_the_strip_is_its_beginning_or_its_end(house: Hou
     response = house.client("vera").get(about_url(house.lease), {"from": nonsense, "at": nonsense})
     assert response.status_code == 200
     assert body(response).count('class="thumb ') == 3
+
+
+def test_figures_are_shown_once_each_with_what_became_of_the_others(house: House) -> None:
+    revision = house.lease.current_revision
+    assert revision is not None
+    revision.facts = {
+        "figures": {"pictures": 9, "kept": 2, "places": 3, "dropped": {"thin": 4, "repeated": 1}, "failed": 1}
+    }
+    revision.save(update_fields=["facts"])
+    for number, digest in ((2, "a1"), (1, "b2"), (3, "a1"), (3, "over-the-limit")):
+        PageImage.objects.create(
+            workspace=house.workspace,
+            page=pages_of(house.lease).get(number=number),
+            kind=PageImage.Kind.FIGURE,
+            digest=digest,
+            storage_name="" if digest == "over-the-limit" else f"figures/{digest}.webp",
+            width=640,
+            height=480,
+            box=[0.1, 0.1, 0.5, 0.5],
+            tokens=1500,
+        )
+    about = about_of(house.lease)
+
+    assert [(one.image.digest, one.image.page.number, one.places) for one in about.figures] == [
+        ("b2", 1, 1),
+        ("a1", 2, 2),
+    ]
+    assert about.figures_words == (
+        "2 figures kept, at 3 places. 5 decorations left out. 1 picture could not be drawn."
+    )
+    page = body(house.client("vera").get(about_url(house.lease), headers=HTMX))
+    assert reverse("library:figure", args=[house.workspace.slug, house.lease.pk, "a1"]) in page
+    assert "×2" in page
 
 
 def test_readings_are_listed_with_the_one_in_use(house: House) -> None:
@@ -132,7 +166,7 @@ def test_queries_do_not_grow_with_pages_and_readings(
     for _ in range(5):
         make_next_revision(document, status=Status.FAILED)
     client = house.client("alice")
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(16):
         assert client.get(about_url(document), headers=HTMX).status_code == 200
 
 
