@@ -11,13 +11,13 @@ from typing import Any
 
 from apps.library.ingestion.pymupdf_lean import pymupdf
 
-# Text rendering modes 3 and 7, and fills that are white or nearly so. Each pattern begins with fixed bytes
-# where it can: streams are long.
+# Text rendering modes 3 and 7, and fills that are white or nearly so. Each pattern begins with fixed bytes where
+# it can: streams are long.
 _INVISIBLE = re.compile(rb"[37]\s+Tr\b")
 _WHITES = (
     re.compile(rb"1(?<![\d.]1)(?:\.0*)?\s+(?:(?:1(?:\.0*)?\s+){2}(?:rg|scn?)|g|scn?)\b"),
     re.compile(rb"\.9\d*\s+(?:0?\.9\d*\s+0?\.9\d*\s+(?:rg|scn?)|g|scn?)\b"),
-    re.compile(rb"0 0 0 (?<![\d.]0 0 0 )0\s+(?:k|scn?)\b"),
+    re.compile(rb"0 0 0 0(?<![\d.]0 0 0 0)\s+(?:k|scn?)\b"),
 )
 # What comes first after a white fill: words, a form that takes the colour over, or another colour (a white
 # ground is the common case).
@@ -107,7 +107,14 @@ def _signs_in_form(document: Any, form: Any, depth: int) -> bool | None:
     resources = mupdf.pdf_dict_get(form, pymupdf.PDF_NAME("Resources"))
     if depth < _DEEPEST_FORM:
         inner = _signs_in_forms(document, _forms(resources), depth + 1)
+    if inner is None and mupdf.pdf_is_dict(resources) and not _has_fonts(resources):
+        return None
     contents = mupdf.pdf_load_stream(form).fz_buffer_extract()
     if inner or _are_suspicious(contents, resources, has_forms=inner is False):
         return True
     return False if inner is False or _WORDS.search(contents) else None
+
+
+def _has_fonts(resources: Any) -> bool:
+    mupdf = pymupdf.mupdf
+    return bool(mupdf.pdf_dict_len(mupdf.pdf_dict_get(resources, pymupdf.PDF_NAME("Font"))))

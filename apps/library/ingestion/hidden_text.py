@@ -45,7 +45,7 @@ def has_hidden_text(page: Any, layout: Layout) -> bool:
     unseen, left = 0, sum(suspect.characters for suspect in suspects)
     if left < _LEAST_CHARACTERS:
         return False
-    is_scan = layout.picture_area * 2 > page.rect.width * page.rect.height
+    is_scan = layout.picture_area * 2 > layout.page_area
     for suspect, picture in _looks(drawing, suspects, is_scan=is_scan):
         left -= suspect.characters
         unseen += 0 if _has_contrast(picture, suspect.box) else suspect.characters

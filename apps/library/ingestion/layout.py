@@ -7,7 +7,6 @@ a whole column in one block: those are taken line by line, so that rows come tog
 from __future__ import annotations
 
 import json
-import math
 import re
 from typing import Any, NamedTuple
 
@@ -35,10 +34,11 @@ _USUAL_ASCENT = 0.9
 
 
 class Layout(NamedTuple):
-    """blocks: in reading order, in points of the page as shown. picture_area: square points, not over the page's."""
+    """blocks: in reading order, in points of the page as shown. picture_area: square points, not over page_area."""
 
     blocks: list[Block]
     picture_area: float
+    page_area: float
     text_page: Any
 
 
@@ -55,11 +55,11 @@ def read_layout(page: Any) -> Layout:
             picture_area += _area_inside(block["bbox"], frame)
         elif block["type"] == "text":
             number += 1
-            blocks += _pieces(block["lines"], number, frame)
+            blocks += _pieces(block, number, frame)
     if page.rotation:
         blocks = [_turned(block, page.rotation_matrix) for block in blocks]
-    picture_area = min(picture_area, frame.width * frame.height)
-    return Layout(in_reading_order(blocks), picture_area, text_page)
+    page_area = frame.width * frame.height
+    return Layout(in_reading_order(blocks), min(picture_area, page_area), page_area, text_page)
 
 
 def join(blocks: list[Block]) -> str:
@@ -111,40 +111,48 @@ def _area_inside(box: dict[str, float], frame: Any) -> float:
     return width * height if width > 0 and height > 0 else 0.0
 
 
-def _pieces(lines: list[dict[str, Any]], number: int, frame: Any) -> list[Block]:
+def _pieces(block: dict[str, Any], number: int, frame: Any) -> list[Block]:
     """A block as a whole, or line by line where its lines are cells."""
-    x0 = y0 = math.inf
-    x1 = y1 = -math.inf
-    boxes = [_box(line) for line in lines]
-    for left, top, right, bottom in boxes:
-        x0, y0, x1, y1 = min(x0, left), min(y0, top), max(x1, right), max(y1, bottom)
+    lines = block["lines"]
+    if not lines:
+        return []
     text = "".join([line["text"] if line["text"].endswith("\n") else line["text"] + "\n" for line in lines])
+    box = block["bbox"]
+    x0, y0 = box["x"] / _SCALE, box["y"] / _SCALE
+    x1, y1 = x0 + box["w"] / _SCALE, y0 + box["h"] / _SCALE
     if not _is_tabular(text, y1 - y0):
-        return [Block(x0, y0, x1, y1, text, (number, -1))] if text.strip() else []
+        if not text.strip():
+            return []
+        top, bottom = _box(lines[0])[1], _box(lines[-1])[3]
+        return [Block(x0, min(y0, top), x1, max(y1, bottom), text, (number, -1))]
     pieces = []
-    for index, (line, (left, top, right, bottom)) in enumerate(zip(lines, boxes, strict=True)):
-        if left >= frame.x1 or right <= frame.x0 or top >= frame.y1 or bottom <= frame.y0 or left >= right:
-            continue
+    for index, line in enumerate(lines):
         given = line["text"]
-        if words := _WORD_GAPS.sub(" ", given).strip(" "):
-            if len(given) > len(words):
-                left, right = _without_spaces(given, left, right)
-            pieces.append(Block(left, top, right, bottom, words, (number, index)))
+        words = given
+        if " " in given or "\xa0" in given or "\t" in given:
+            words = _WORD_GAPS.sub(" ", given).strip(" ")
+        if not words:
+            continue
+        left, top, right, bottom = _box(line)
+        if left >= right or left >= frame.x1 or right <= frame.x0 or top >= frame.y1 or bottom <= frame.y0:
+            continue
+        if len(given) > len(words):
+            left, right = _without_spaces(given, left, right)
+        pieces.append(Block(left, top, right, bottom, words, (number, index)))
     return pieces
 
 
 def _box(line: dict[str, Any]) -> tuple[float, float, float, float]:
     """Its box in points, at least as high as its type: some fonts give heights that letters stand out of."""
     box = line["bbox"]
-    x0, y0 = box["x"] / _SCALE, box["y"] / _SCALE
-    x1, height = x0 + box["w"] / _SCALE, box["h"] / _SCALE
-    y1 = y0 + height
-    size, baseline = line["font"]["size"] / _SCALE, line["y"] / _SCALE
-    if 0 < height < size and y0 <= baseline <= y1 and not line["wmode"]:
-        above = (baseline - y0) / height or _USUAL_ASCENT
-        y0 = baseline - above * size
+    x0, y0, height = box["x"], box["y"], box["h"]
+    x1, y1 = x0 + box["w"], y0 + height
+    size = line["font"]["size"] if "font" in line else 0
+    if 0 < height < size and y0 <= line["y"] <= y1 and not line["wmode"]:
+        above = (line["y"] - y0) / height or _USUAL_ASCENT
+        y0 = line["y"] - above * size
         y1 = y0 + size
-    return x0, y0, x1, y1
+    return x0 / _SCALE, y0 / _SCALE, x1 / _SCALE, y1 / _SCALE
 
 
 def _without_spaces(text: str, x0: float, x1: float) -> tuple[float, float]:
