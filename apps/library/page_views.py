@@ -17,7 +17,7 @@ from apps.library.forms import PageForm
 from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.sandbox import ChildDied, ChildFailed
 from apps.library.models import Document, Page
-from apps.library.pictures import page_words
+from apps.library.pictures import failure, page_words
 from apps.library.states import state_of
 from apps.library.viewer import TextLine, ViewerPage, find_page, read_tab, read_zoom, text_lines
 from apps.workspaces.access import workspace_for
@@ -70,7 +70,14 @@ def page(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID, numb
         zoom=read_zoom(request.GET.get("zoom")),
         tab=read_tab(request.GET.get("tab")),
     )
-    return show_viewer(request, "library/_viewer.html", workspace, viewer=viewer, problem=problem)
+    return show_viewer(
+        request,
+        "library/_viewer.html",
+        workspace,
+        viewer=viewer,
+        problem=problem,
+        picture_problem=failure(found.revision, found.number) if viewer.has_picture else "",
+    )
 
 
 def show_document(request: HtmxRequest, workspace: Workspace, document: Document) -> HttpResponse:

@@ -37,7 +37,11 @@ function settle() {
     scroll.scrollLeft += at.left - frame.left - 24;
   }
   const picture = pane.querySelector(".sheet-picture");
-  const fail = () => pane.querySelector(".sheet")?.classList.add("no-picture");
+  const fail = () => {
+    pane.querySelector(".sheet")?.classList.add("no-picture");
+    const said = pane.querySelector(".picture-failed");
+    if (said) said.hidden = false;
+  };
   picture?.addEventListener("error", fail);
   if (picture?.complete && !picture.naturalWidth) fail();
 }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import uuid
+from typing import Any
 
 import pytest
 from django.urls import reverse
 
 from apps.library.models import Document, Page, Revision
-from tests.factories import make_document
+from tests.factories import make_document, make_next_revision
 from tests.library.house import (
     HTMX,
     House,
@@ -118,3 +120,48 @@ def test_names_are_text_whatever_they_are(house: House) -> None:
     for url in (house.url("corpus"), house.url("document")):
         assert "<img src=x" not in body(client.get(url))
     assert "\n" not in client.get(house.url("original"))["Content-Disposition"]
+
+
+def test_a_page_that_broke_its_child_says_so_and_can_be_tried_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = house.client("vera")
+    url = house.url("page", 1)
+    assert re.search(r'class="page-notes picture-failed"[^>]* hidden>', body(client.get(url, headers=HTMX)))
+
+    monkeypatch.setattr("apps.library.page_views.failure", lambda *_: "Drawing took more than 60 s.")
+    page = body(client.get(url, headers=HTMX))
+    assert "Drawing took more than 60 s." in page
+    assert not re.search(r'class="page-notes picture-failed"[^>]* hidden>', page)
+    again = reverse("library:page-picture-again", args=[house.workspace.slug, house.lease.pk, 1])
+    assert f'action="{again}"' in page
+    assert client.post(again).url == url
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"source": "ocr"}, "Text by recognition: check it against the picture."),
+        ({"flags": ["hidden_text"]}, "This page holds text that cannot be seen."),
+        ({"flags": ["annotations"]}, "The file has notes on this page."),
+        (
+            {"state": "unreadable", "reason": "It took too long."},
+            "could not be read and is not sent to the model. It",
+        ),
+    ],
+    ids=["recognised", "hidden text", "notes", "unreadable"],
+)
+def test_what_to_know_of_a_page_is_said_above_it(house: House, change: dict[str, Any], sentence: str) -> None:
+    Page.objects.filter(revision=house.lease.current_revision, number=2).update(**change)
+    for tab in ("page", "text"):
+        page = body(house.client("vera").get(house.url("page", 2), {"tab": tab}, headers=HTMX))
+        assert page.count(sentence) == 1, tab
+
+
+def test_a_page_that_is_being_recognised_says_so_instead(house: House) -> None:
+    scan = make_document(house.corpus, "scan.pdf", ["", "Words."], with_file=True)
+    make_next_revision(scan, status=Revision.Status.READING)
+    url = reverse("library:page", args=[house.workspace.slug, scan.pk, 1])
+    page = body(house.client("vera").get(url, headers=HTMX))
+    assert "it is being recognised" in page
+    assert "not sent to the model" not in page
