@@ -17,6 +17,7 @@ import numpy as np
 from apps.common.folding import fold_plain
 from apps.common.markers import packed_tail
 from apps.library.ingestion.clean_text import clean_text, one_line, page_text
+from apps.library.ingestion.garbled import is_garbled
 from apps.library.ingestion.guards import MAX_PIXELS, IngestionError
 from apps.library.ingestion.jobs import job
 from apps.library.ingestion.layout import join, words_in_order
@@ -114,9 +115,12 @@ def _scaled(quad: Any, zoom: float) -> Corners:
 
 def _layer(page: Any) -> list[_Piece]:
     """Lines of a text layer that is too short to be the page's text; longer ones are being replaced."""
+    found = words_in_order(page)
+    if is_garbled(" ".join(word for _, word, _, _ in found)):
+        return []
     lines: dict[tuple[int, int], list[tuple[str, Corners]]] = {}
-    for box, word, block, line in words_in_order(page):
-        if word := clean_text(word):
+    for box, word, block, line in found:
+        if any(map(str.isalnum, word)) and (word := clean_text(word)):
             lines.setdefault((block, line), []).append((word, _box_corners(box)))
     pieces = [
         _Piece(" ".join(word for word, _ in words), _around([corners for _, corners in words]), tuple(words))
