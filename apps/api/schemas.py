@@ -332,10 +332,22 @@ class PassOut(Schema):
     attempts: int
 
 
+class ImagesLeftOutOut(Schema):
+    """Figures on pages of a document whose text was sent."""
+
+    ordinal: int
+    document_id: str
+    name: str
+    images: int = Field(description="Places on its pages.")
+    tokens: int = Field(description="What Llama 4 would count for them, each different one once.")
+    pages: list[tuple[int, int]] = Field(description="[first, last], by position, from 1.")
+
+
 class CoverageOut(Schema):
     pages_selected: int
     pages_sent: int
     not_sent: list[NotSentOut]
+    images_left_out: list[ImagesLeftOutOut] = []
     passes: list[PassOut]
 
 

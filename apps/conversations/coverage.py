@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from apps.common.amounts import amount_text
 from apps.conversations.models import Answer, ReadingPass
-from apps.library.models import Page
+from apps.conversations.plans import ranges
+from apps.library.models import Page, PageImage
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,24 @@ class CoveredDocument:
 
 
 @dataclass(frozen=True)
+class ImagesLeftOut:
+    """Figures on pages of one document whose text was sent. images: places, tokens: of each different one once."""
+
+    ordinal: int
+    document_id: str
+    name: str
+    images: int
+    tokens: int
+    pages: list[tuple[int, int]]
+    """(first, last), 1-based and inclusive, ascending."""
+
+
+@dataclass(frozen=True)
 class Coverage:
     pages_selected: int
     pages_sent: int
     not_sent: list[dict[str, Any]]
+    images_left_out: list[ImagesLeftOut]
     passes: list[ReadingPass]
     documents: list[CoveredDocument]
 
@@ -60,6 +75,7 @@ class Coverage:
             "pages_selected": self.pages_selected,
             "pages_sent": self.pages_sent,
             "not_sent": self.not_sent,
+            "images_left_out": [asdict(images) for images in self.images_left_out],
             "passes": [pass_json(reading_pass) for reading_pass in self.passes],
         }
 
@@ -90,7 +106,7 @@ def coverage_counts(answer: Answer) -> tuple[int, int]:
 
 
 def coverage(answer: Answer, *, with_cells: bool = False) -> Coverage:
-    """An answer's sheet from its own manifest, whatever became of the corpus.
+    """An answer's sheet from its own manifest, whatever became of the corpus. One query for passes, one for images.
 
     with_cells: also every page for the strip, with labels as far as the pages still exist (one query more).
     """
@@ -99,9 +115,42 @@ def coverage(answer: Answer, *, with_cells: bool = False) -> Coverage:
         pages_selected=selected,
         pages_sent=sent,
         not_sent=answer.not_sent,
+        images_left_out=images_left_out(answer),
         passes=list(answer.passes.all()),
         documents=_documents(answer) if with_cells else [],
     )
+
+
+def images_left_out(answer: Answer) -> list[ImagesLeftOut]:
+    """Figures on the pages that were sent, by document; models are sent text alone. One query.
+
+    A page without text is not among them: it was not sent, and is listed as that. Figures of deleted documents
+    are gone.
+    """
+    found: dict[str, list[tuple[int, str, int]]] = {}
+    for revision_id, number, digest, tokens in PageImage.objects.filter(
+        kind=PageImage.Kind.FIGURE, page__revision_id__in=[entry["revision_id"] for entry in answer.manifest]
+    ).values_list("page__revision_id", "page__number", "digest", "tokens"):
+        found.setdefault(str(revision_id), []).append((number, digest, tokens))
+    left_out = []
+    for entry in sorted(answer.manifest, key=lambda entry: int(entry["ordinal"])):
+        on_sent = [
+            image
+            for image in found.get(entry["revision_id"], ())
+            if any(first <= image[0] <= last for first, last in entry["ranges"])
+        ]
+        if on_sent:
+            left_out.append(
+                ImagesLeftOut(
+                    ordinal=entry["ordinal"],
+                    document_id=entry["document_id"],
+                    name=entry["name"],
+                    images=len(on_sent),
+                    tokens=sum({digest: tokens for _, digest, tokens in on_sent}.values()),
+                    pages=list(ranges(sorted({number for number, _, _ in on_sent}))),
+                )
+            )
+    return left_out
 
 
 def _documents(answer: Answer) -> list[CoveredDocument]:
