@@ -217,7 +217,8 @@ def _try_again(claim: Claim, error: Exception) -> bool:
     if claim.revision.attempts >= queueing.MAX_ATTEMPTS:
         return False
     log.warning("revision %s: %s, read again", claim.revision.pk, repr(error)[:300])
-    if _write_at_last(claim, claim=None, claimed_until=None):
+    place = queueing.place_after(claim.revision.attempts)
+    if _write_at_last(claim, claim=None, claimed_until=None, **place):
         queueing.send_hint(queueing.queue_of(claim.revision))
     return True
 

@@ -129,7 +129,7 @@ def settle_lost() -> None:
         # The claim is part of the condition: a worker that took it meanwhile keeps it.
         same = Revision.objects.filter(pk=revision.pk, claim=revision.claim, status__in=UNFINISHED)
         if revision.attempts < MAX_ATTEMPTS:
-            same.update(claim=None, claimed_until=None)
+            same.update(claim=None, claimed_until=None, **place_after(revision.attempts))
             continue
         same.update(
             status=Revision.Status.FAILED,
@@ -142,6 +142,14 @@ def settle_lost() -> None:
         )
         log.warning("revision %s given up after %d attempts", revision.pk, revision.attempts)
     holds.forget(dead)
+
+
+def place_after(attempts: int) -> dict[str, datetime]:
+    """What a lost attempt changes of a revision's place: after the first it goes on where it was, then behind others.
+
+    Whatever kills workers just now may be over by then, and if the file does it, others were read before.
+    """
+    return {"queued_at": timezone.now()} if attempts > 1 else {}
 
 
 def repeat_lost_hints() -> None:

@@ -228,6 +228,15 @@ def test_what_a_dead_worker_held_is_free_before_its_claim_runs_out(
     assert (freed.claim, freed.status, freed.attempts) == (None, "reading", 1)
 
 
+def test_after_the_second_death_others_come_first(busy: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    deadly, harmless = waiting_document(busy, minutes=5), waiting_document(busy, minutes=1)
+    for comes_next in (deadly, harmless):
+        token = deadly.claim_for_reading(3600)
+        monkeypatch.setattr(holds, "dead_claims", lambda token=token: [token])
+        settle_lost()
+        assert next_waiting(Queue.TEXT) == comes_next.pk
+
+
 def test_progress_makes_the_next_attempt_the_second(busy: Corpus) -> None:
     revision = waiting_document(busy)
     for _ in range(2):

@@ -1,0 +1,167 @@
+"""Nothing lost, nothing stuck, nobody starved, whatever is killed meanwhile; `make soak` has the long form."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.factories import pdf_bytes
+from tests.live.client import ApiClient
+from tests.live.disturbance import (
+    Disturber,
+    Settling,
+    kill,
+    outcome,
+    people,
+    processes,
+    rows,
+    stored_pages,
+    wrong_pages,
+)
+from tests.services import LiveStack, run_live_stack, wait_for
+
+pytestmark = pytest.mark.services
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
+    # Text recognition has its own processes and tests; here every document ends as soon as its text is read.
+    with run_live_stack(
+        tmp_path_factory.mktemp("chaos") / "data", environment={"DOCANALYST_OCR": "0"}
+    ) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def clients(stack: LiveStack) -> list[ApiClient]:
+    return people(stack, "Alice", "Bob", "Charlie")
+
+
+@pytest.fixture(autouse=True)
+def _fresh_provider() -> None:
+    """No model is asked here."""
+
+
+def pages(count: int, words: str) -> list[str]:
+    return [
+        f"{words}, page {number}. " + "Notice of termination is given in writing. " * 30
+        for number in range(count)
+    ]
+
+
+def attempts(stack: LiveStack, document_id: str) -> int:
+    [(count,)] = rows(
+        stack,
+        f"SELECT attempts FROM library_revision WHERE document_id = '{document_id.replace('-', '')}'",
+    )
+    return int(count)
+
+
+def test_kills_a_flush_and_a_restart_lose_and_double_nothing(
+    stack: LiveStack, clients: list[ApiClient]
+) -> None:
+    disturber = Disturber(stack, seed=7)
+    watched = [(client, client.new_corpus("Chaos")) for client in clients]
+    expected: dict[str, int] = {}
+    for number, size in enumerate([1, 3, 40, 700, 2, 400, 1, 90, 700, 5, 30, 1]):
+        client, corpus_id = watched[number % 3]
+        document = client.upload(corpus_id, f"{number}.pdf", pdf_bytes(pages(size, f"Deed {number}")))
+        expected[document["id"]] = size
+    steps = iter(
+        [
+            lambda: disturber.kill_one("parsers"),
+            lambda: disturber.kill_one("zygotes"),
+            lambda: disturber.kill_one("pool"),
+            disturber.restart_redis,
+            lambda: disturber.kill_one("parsers"),
+            lambda: disturber.kill_one("main"),
+            lambda: disturber.kill_one("zygotes"),
+            disturber.flush_redis,
+            lambda: disturber.kill_one("pool"),
+            lambda: disturber.kill_one("parsers"),
+        ]
+    )
+    step, pages_before = next(steps), -1
+
+    def disturb() -> None:
+        """The next step once something was read since the last: three deaths without progress end a document."""
+        nonlocal step, pages_before
+        if stored_pages(stack) > pages_before and step() is not False:
+            step, pages_before = next(steps, lambda: False), stored_pages(stack)
+
+    settling = Settling(watched)
+    settling.wait(100, meanwhile=disturb)
+
+    assert sum(disturber.killed.values()) >= 6, disturber.killed
+    found = {document_id: outcome(document) for document_id, document in settling.last.items()}
+    assert {document_id: one.status for document_id, one in found.items()} == dict.fromkeys(expected, "ready")
+    assert {document_id: one.pages for document_id, one in found.items()} == expected
+    assert wrong_pages(stack) == []
+
+
+def test_a_file_that_kills_its_worker_fails_after_three_attempts_while_others_go_on(
+    stack: LiveStack, clients: list[ApiClient]
+) -> None:
+    client = clients[0]
+    corpus_id = client.new_corpus("Deadly")
+    started_at = time.monotonic()
+    deadly = client.upload(corpus_id, "deadly.pdf", pdf_bytes(pages(900, "Deadly")))["id"]
+    deaths = 0
+    while client.get(f"/documents/{deadly}")["status"] != "failed":
+        assert time.monotonic() - started_at < 120
+        # Nobody else reads anything yet: whichever process has a parser reads this file.
+        reading = [one for one in processes(stack, "pool") if len(one.children(recursive=True)) > 1]
+        if deaths < 3 and reading and attempts(stack, deadly) == deaths + 1:
+            deaths += sum(map(kill, reading))
+        time.sleep(0.02)
+    other = client.upload(corpus_id, "harmless.pdf", pdf_bytes(pages(2, "Harmless")))["id"]
+    [harmless] = client.wait_until_read([other], seconds=20)
+
+    failed = client.get(f"/documents/{deadly}")
+    assert (failed["error"]["code"], deaths) == ("worker_died", 3)
+    assert harmless["status"] == "ready"
+
+
+def test_a_worker_that_is_asked_to_leave_hands_its_document_back(
+    stack: LiveStack, clients: list[ApiClient]
+) -> None:
+    client = clients[0]
+    document = client.upload(client.new_corpus("Leave"), "long.pdf", pdf_bytes(pages(1500, "Long")))["id"]
+    wait_for(
+        lambda: client.get(f"/documents/{document}")["progress"]["done"] > 100, seconds=30, what="100 pages"
+    )
+    started_at = time.monotonic()
+    [main] = processes(stack, "main")
+    main.terminate()
+    main.wait(8)
+    left_after = time.monotonic() - started_at
+    [read] = client.wait_until_read([document], seconds=60)
+
+    assert left_after < 5
+    assert (read["status"], read["pages"], read["pages_not_read"]) == ("ready", 1500, 0)
+    # The attempt that was handed back, and the one that ended it.
+    assert attempts(stack, document) == 1
+    assert wrong_pages(stack) == []
+
+
+def test_one_page_overtakes_the_backlog_of_another_workspace(
+    stack: LiveStack, clients: list[ApiClient]
+) -> None:
+    busy, quiet = clients[1], clients[2]
+    busy_corpus, quiet_corpus = busy.new_corpus("Busy"), quiet.new_corpus("Quiet")
+    for number in range(2):
+        busy.upload(busy_corpus, f"long{number}.pdf", pdf_bytes(pages(4000, f"Volume {number}")))
+    for number in range(60):
+        busy.upload(busy_corpus, f"{number}.pdf", pdf_bytes([f"Note {number}."]))
+    started_at = time.monotonic()
+    one = quiet.upload(quiet_corpus, "one.pdf", pdf_bytes(["The only page."]))["id"]
+    [read] = quiet.wait_until_read([one], seconds=40)
+    took = time.monotonic() - started_at
+
+    assert read["status"] == "ready"
+    waiting = [one for one in busy.all(f"/corpora/{busy_corpus}/documents") if one["status"] == "uploaded"]
+    assert len(waiting) > 30, "the backlog was gone before it could be overtaken"
+    # Both readers may have begun a slice of ten seconds just now.
+    assert took < 15

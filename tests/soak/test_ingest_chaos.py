@@ -1,0 +1,177 @@
+"""A hundred uploads, fifty kills, a broker that is restarted and emptied: nothing lost, stuck or doubled."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.factories import pdf_bytes
+from tests.live.client import ApiClient, ApiError
+from tests.live.disturbance import Disturber, Outcome, Settling, outcome, people, rows, wrong_pages
+from tests.services import LiveStack, run_live_stack
+
+pytestmark = pytest.mark.services
+
+SEED = int(os.environ.get("SOAK_SEED", "11"))
+UPLOADS, KILLS = 100, 50
+KINDS = ("main", "pool", "zygotes", "parsers")
+SETTLED_WITHIN_SECONDS = 120
+LARGEST_BYTES = 4_000_000
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
+    with run_live_stack(
+        tmp_path_factory.mktemp("soak") / "data", environment={"DOCANALYST_OCR": "0"}
+    ) as stack:
+        yield stack
+
+
+def files_to_bring(corpora: Path, chance: random.Random) -> list[tuple[str, bytes]]:
+    """A hundred different files: all real ones of a bearable size, the rest made by code, in seeded order."""
+    real = [(path.name, path.read_bytes()) for path in sorted(corpora.rglob("*.pdf"))]
+    files = [(name, content) for name, content in real if 0 < len(content) < LARGEST_BYTES]
+    number = 0
+    while len(files) < UPLOADS:
+        size = chance.choice((1, 2, 20, 200, 700))
+        texts = [
+            f"File {number}, page {page}. " + "Notice is given in writing. " * 40 for page in range(size)
+        ]
+        files.append((f"made-{number}.pdf", pdf_bytes(texts)))
+        number += 1
+    chance.shuffle(files)
+    return files[:UPLOADS]
+
+
+@dataclass
+class Chaos:
+    """Kills at random moments until it has killed enough; notes which documents were being read each time."""
+
+    stack: LiveStack
+    disturber: Disturber
+    touched: Counter[str] = field(default_factory=Counter)
+    touched_at: dict[str, float] = field(default_factory=dict)
+    events: list[str] = field(default_factory=list)
+
+    def run(self) -> None:
+        chance = self.disturber.random
+        kills = 0
+        while kills < KILLS:
+            time.sleep(chance.uniform(0.2, 2.5))
+            kind = chance.choice(KINDS)
+            reading = self._being_read()
+            if not self.disturber.kill_one(kind):
+                continue
+            kills += 1
+            self.events.append(kind)
+            for document in reading:
+                self.touched[document] += 1
+                self.touched_at[document] = time.monotonic()
+            if kills in {12, 30, 45}:
+                self.disturber.restart_redis()
+                self.events.append("redis restarted")
+            if kills in {20, 38}:
+                self.disturber.flush_redis()
+                self.events.append("redis flushed")
+
+    def _being_read(self) -> list[str]:
+        return [
+            one
+            for (one,) in rows(self.stack, "SELECT document_id FROM library_revision WHERE claim IS NOT NULL")
+        ]
+
+
+def bring(client: ApiClient, corpus_id: str, name: str, content: bytes) -> str:
+    """The document's id, or "" for a file that is refused at the door. Tries again while the web part is away."""
+    for _ in range(100):
+        try:
+            return str(client.upload(corpus_id, name, content)["id"])
+        except ApiError as error:
+            if error.status in {400, 415}:
+                return ""
+            if error.status < 500:
+                raise
+        except OSError:
+            pass
+        time.sleep(0.3)
+    raise TimeoutError(name)
+
+
+def undisturbed(client: ApiClient, files: list[tuple[str, bytes]]) -> dict[str, Outcome]:
+    """What each file comes to when nobody kills anything; only files that are taken in."""
+    corpus_id = client.new_corpus("Calm")
+    ids = {bring(client, corpus_id, name, content): name for name, content in files}
+    settling = Settling([(client, corpus_id)])
+    settling.wait(900)
+    return {ids[one]: outcome(document) for one, document in settling.last.items()}
+
+
+def test_fifty_kills_during_a_hundred_uploads(stack: LiveStack, corpora: Path) -> None:
+    chance = random.Random(SEED)
+    calm, *clients = people(stack, "Calm", "Alice", "Bob", "Charlie")
+    files = files_to_bring(corpora, chance)
+    started_at = time.monotonic()
+    expected = undisturbed(calm, files)
+    calm_seconds = time.monotonic() - started_at
+
+    watched = [(client, client.new_corpus("Chaos")) for client in clients]
+    chaos = Chaos(stack, Disturber(stack, SEED))
+    killer = threading.Thread(target=chaos.run, name="chaos", daemon=True)
+    settling = Settling(watched)
+    killer.start()
+    names: dict[str, str] = {}
+    brought_at: dict[str, float] = {}
+    for number, (name, content) in enumerate(files):
+        client, corpus_id = watched[number % 3]
+        if document := bring(client, corpus_id, name, content):
+            names[document], brought_at[document] = name, time.monotonic()
+        settling.look()
+    while killer.is_alive():
+        settling.look()
+        time.sleep(0.5)
+    settling.wait(SETTLED_WITHIN_SECONDS + 60)
+    all_after = time.monotonic() - chaos.disturber.last_at
+
+    found = {names[one]: outcome(document) for one, document in settling.last.items()}
+    dashed = {one.replace("-", ""): one for one in names}
+    late = {
+        names[dashed[one]]: settling.ended_at[dashed[one]] - at
+        for one, at in chaos.touched_at.items()
+        if one in dashed
+    }
+    died = [name for name, one in found.items() if one.code == "worker_died"]
+    print(f"\nseed {SEED}: {len(names)} documents, {dict(chaos.disturber.killed)}, {chaos.events}")
+    print(f"undisturbed in {calm_seconds:.0f} s; all settled {all_after:.0f} s after the last disturbance")
+    print(f"longest from a document's last disturbance to its end: {max(late.values(), default=0):.0f} s")
+    print(f"given up after three attempts: {died}; touched most: {chaos.touched.most_common(5)}")
+    print(Counter(one.status for one in found.values()))
+
+    assert sum(chaos.disturber.killed.values()) >= KILLS
+    assert set(found) == set(expected)
+    assert wrong_pages(stack) == []
+    # Only a document that lost three attempts in a row may be given up.
+    touches = {names[dashed[one]]: count for one, count in chaos.touched.items() if one in dashed}
+    assert all(touches.get(name, 0) >= 3 for name in died)
+    different = {
+        name: (one, expected[name])
+        for name, one in found.items()
+        if name not in died and not is_same(one, expected[name])
+    }
+    assert different == {}
+    assert all_after <= SETTLED_WITHIN_SECONDS
+    assert max(late.values(), default=0) <= SETTLED_WITHIN_SECONDS
+
+
+def is_same(found: Outcome, expected: Outcome) -> bool:
+    """The same end and the same pages; a page whose child was killed twice is listed as not read."""
+    return (found.status, found.code, found.pages) == (expected.status, expected.code, expected.pages) and (
+        found.not_read - expected.not_read <= 2
+    )
