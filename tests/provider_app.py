@@ -9,14 +9,19 @@ A behaviour (one request's, by POST /_/script) or the settings (every request's)
   trouble      flavour: a key of provider_flavours.FLAVOURS · status, body, headers: such a response · html: a page with status 200
                stall_after: so many deltas, then silence (0: before the first) · cut_after: then a clean end
                without [DONE] · drop_after: then a torn connection · error_after with error: then an error chunk ·
-               broken_after: then broken_line (one that is no JSON)
+               broken_after: then broken_line (one that is no JSON) · raw_after: then the bytes of raw_hex ·
+               giant_line_after: then a line that never ends · flood_after: then comments without pause or end ·
+               empties_every: seconds between deltas without text while it stalls ·
+               bomb_mb: so many megabytes of nothing, compressed (with status: as the body of that response) ·
+               content_type: of the stream
   ending       finish_reason: stop, length, content_filter, null · usage: false for none, or values over the true
-               ones · done: false leaves [DONE] out
+               ones · done: false leaves [DONE] out · after_finish: silence or torn, instead of usage and [DONE]
   server       sink: do not read the body's text (for benchmarks) · api_key: refuse others · context_tokens: refuse
                longer prompts as vLLM does · models: the ids served
 """
 
 import asyncio
+import gzip
 import hashlib
 import json
 import shutil
@@ -119,6 +124,8 @@ class ProviderApp:
             behaviour = FLAVOURS["key_rejected"]
         if behaviour.get("html"):
             await _respond(send, 200, "<html><body>Sign in</body></html>", {"content-type": "text/html"})
+        elif "bomb_mb" in behaviour:
+            await _bomb(send, behaviour)
         elif "status" in behaviour:
             await _respond(send, behaviour["status"], behaviour.get("body", {}), behaviour.get("headers"))
         else:
@@ -141,7 +148,8 @@ class ProviderApp:
                 text = "Received." if sink else spoil(await asyncio.to_thread(write_reply, body), behaviour)
             size = int(behaviour.get("split", 4))
             pieces = [text[start : start + size] for start in range(0, len(text), size)]
-        await _start(send, 200, {"content-type": "text/event-stream", "cache-control": "no-cache"})
+        content_type = str(behaviour.get("content_type", "text/event-stream"))
+        await _start(send, 200, {"content-type": content_type, "cache-control": "no-cache"})
         chunks = _Chunks(str(body.get("model", "")), send)
         await chunks.pause(float(behaviour.get("delay_seconds", 0)), behaviour.get("comments_every"))
         await chunks.choice({"role": "assistant", "content": ""})
@@ -165,11 +173,20 @@ class ProviderApp:
     async def _ends_early(self, index: int, behaviour: dict[str, Any], chunks: "_Chunks") -> bool:
         """Whether the deltas end here, other than by being complete."""
         if behaviour.get("stall_after") == index:
-            await chunks.pause(3600, behaviour.get("comments_every"))
+            await chunks.pause(3600, behaviour.get("comments_every"), behaviour.get("empties_every"))
         if behaviour.get("drop_after") == index:
             raise _Torn
         if behaviour.get("broken_after") == index:
             await chunks.line(behaviour.get("broken_line", '{"choices": [{"delta"'))
+        if behaviour.get("raw_after") == index:
+            await chunks.raw(bytes.fromhex(behaviour["raw_hex"]))
+        if behaviour.get("giant_line_after") == index:
+            await chunks.raw(b"data: ")
+            while True:
+                await chunks.raw(b"x" * 60_000)
+        if behaviour.get("flood_after") == index:
+            while True:
+                await chunks.raw(b": PROCESSING\n\n" * 4_000)
         if behaviour.get("error_after") == index:
             error = behaviour.get("error", {"code": 502, "message": "Provider returned error"})
             await chunks.line(json.dumps({"error": error}))
@@ -186,6 +203,10 @@ class ProviderApp:
     ) -> None:
         if "finish_reason" not in behaviour or behaviour["finish_reason"] is not None:
             await chunks.choice({}, behaviour.get("finish_reason", "stop"))
+        if behaviour.get("after_finish") == "torn":
+            raise _Torn
+        if behaviour.get("after_finish") == "silence":
+            await chunks.pause(3600, None)
         wants_usage = body.get("stream_options", {}).get("include_usage", False) or counting is None
         if wants_usage and behaviour.get("usage", True) is not False:
             prompt = await counting if counting is not None else 0
@@ -216,18 +237,24 @@ class _Chunks:
         await self.line(json.dumps({**self._head, **content}, ensure_ascii=False))
 
     async def line(self, data: str) -> None:
-        await self._send(
-            {"type": "http.response.body", "body": f"data: {data}\n\n".encode(), "more_body": True}
-        )
+        await self.raw(f"data: {data}\n\n".encode())
 
-    async def pause(self, seconds: float, comments_every: float | None) -> None:
-        ends = time.monotonic() + seconds
-        while (left := ends - time.monotonic()) > 0:
-            await asyncio.sleep(min(left, comments_every or left))
+    async def raw(self, body: bytes) -> None:
+        # A server whose caller has left takes everything at once; without a pause nobody would ever notice.
+        await asyncio.sleep(0)
+        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def pause(
+        self, seconds: float, comments_every: float | None, empties_every: float | None = None
+    ) -> None:
+        clock = asyncio.get_running_loop().time
+        ends = clock() + seconds
+        while (left := ends - clock()) > 0:
+            await asyncio.sleep(min(left, comments_every or empties_every or left))
             if comments_every:
-                await self._send(
-                    {"type": "http.response.body", "body": b": PROCESSING\n\n", "more_body": True}
-                )
+                await self.raw(b": PROCESSING\n\n")
+            elif empties_every:
+                await self.choice({"content": ""})
 
 
 async def _save(receive: Receive, file: Path, request: dict[str, Any]) -> bool:
@@ -254,6 +281,14 @@ async def _watch(receive: Receive, request: dict[str, Any]) -> None:
         pass
     if not request["finished"]:
         request["disconnected_at"] = time.time()
+
+
+async def _bomb(send: Send, behaviour: dict[str, Any]) -> None:
+    body = gzip.compress(b" " * (behaviour["bomb_mb"] << 20))
+    kind = "application/json" if "status" in behaviour else "text/event-stream"
+    headers = {"content-type": kind, "content-encoding": "gzip", "content-length": str(len(body))}
+    await _start(send, behaviour.get("status", 200), headers)
+    await send({"type": "http.response.body", "body": body})
 
 
 async def _read(receive: Receive) -> bytes:

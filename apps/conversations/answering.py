@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 import uuid
 from collections.abc import Callable
 from contextlib import aclosing
@@ -40,9 +39,13 @@ from apps.conversations.packing import SourceRemoved
 from apps.conversations.rendering import Block, BlockRenderer
 from apps.conversations.services import status_data
 from apps.conversations.stream import EventWriter, delete_streams
+from apps.conversations.waiting import asked_in_turn, attempt_sentence, turn_sentence
+from apps.llm.catalogue import Endpoint
 from apps.llm.errors import LLMError
 from apps.llm.gateway import stream_chat
-from apps.llm.types import Finished, RequestSent, Usage, Waiting
+from apps.llm.names import provider_name
+from apps.llm.places import NO_LIMITS
+from apps.llm.types import Finished, InLine, RequestSent, Usage, Waiting
 from apps.llm.types import TextDelta as RawDelta
 
 log = logging.getLogger(__name__)
@@ -89,6 +92,7 @@ class AnswerRun:
         self.renderer = BlockRenderer(self.chips.chip)
         self.raw: list[str] = []
         self.text: list[str] = []
+        self.places = NO_LIMITS
         self.usage: Usage | None = None
         self.finish_reason = ""
         self.is_stopped = False
@@ -102,6 +106,8 @@ class AnswerRun:
         self._is_over = False
         self._kept_at = 0.0
         self._news_of_row: dict[str, Any] = {}
+        self._endpoint_id = job.targets[0].request.endpoint.id
+        self._asked = [self._host(self._endpoint_id)]
 
     async def run(self) -> None:
         """Never raises; the outcome is on the row and on the stream."""
@@ -143,68 +149,101 @@ class AnswerRun:
         return Outcome(Answer.Status.DONE)
 
     async def _failed(self, error: LLMError) -> Outcome:
+        await self._note(error)
+        sentence = asked_in_turn(self._asked, error.tell(has_text=bool("".join(self.raw).strip())))
+        return Outcome(Answer.Status.FAILED, error.code, sentence)
+
+    async def _note(self, error: LLMError) -> None:
+        """An attempt failed: say so in the log and to others who would ask this endpoint, and book it."""
+        reading_pass = self.job.reading_pass
+        endpoint_id = self._endpoint_id
         log.warning(
             "answer %s: %s from %s (status %s, %s)",
             self.answer.pk,
             error.code,
-            self.job.reading_pass.endpoint_id,
+            endpoint_id,
             error.status,
             error.wire_code,
         )
         if error.makes_endpoint_unhealthy:
             await self.loop.in_rows_thread(
                 mark_unhealthy,
-                self.job.reading_pass.endpoint_id,
+                endpoint_id,
                 error.code,
                 error.sentence,
                 workspace_id=self.answer.workspace_id,
             )
-        if not error.reached_host:
-            self.job.reading_pass.status = ReadingPass.Status.FAILED
-            await self.loop.in_rows_thread(self.job.reading_pass.save, update_fields=["status"])
-        elif self.usage is None:
-            await self._book(self.job.reading_pass.attempts, self._usage_after(error))
-        return Outcome(Answer.Status.FAILED, error.code, f"{error.sentence} {error.next_step}".strip())
+        if error.reached_host and self.usage is None:
+            await self._book(reading_pass.attempts, self._usage_after(error))
+        # Nothing is under way now: whoever ends the answer books nothing for it.
+        reading_pass.status = ReadingPass.Status.WAITING
+        await self.loop.in_rows_thread(reading_pass.save, update_fields=["status"])
 
     def _usage_after(self, error: LLMError) -> Usage:
-        """A host that answered with an error has read nothing; one that fell silent may have read all."""
-        if error.status >= 400 and not self.raw:
-            return Usage(0, 0, 0, estimated=True)
-        return estimate_usage(self.job.reading_pass, "".join(self.raw))
+        """What the host reported, else our count of what it may have read and did write."""
+        raw = "".join(self.raw)
+        if error.usage is not None:
+            return error.usage
+        if raw or error.reads_prompt:
+            return estimate_usage(self.job.reading_pass, raw)
+        return Usage(0, 0, 0, estimated=True)
 
     # -- reading the model --
 
     async def _read(self) -> None:
-        _, pages = coverage_counts(self.answer)
-        tokens = self.job.reading_pass.tokens_counted
-        self._status("reading", f"Reading {pages:,} pages, {tokens:,} tokens", done=0, total=1)
-        async with aclosing(stream_chat(self.job.request, self.job.api_key)) as events:
+        self._tell_reading()
+        first, *fallbacks = self.job.targets
+        calling = stream_chat(
+            first.request, first.api_key, account=first.account, fallbacks=fallbacks, places=self.places
+        )
+        async with aclosing(calling) as events:
             async for event in events:
                 match event:
                     case RawDelta():
                         await self._take_raw(event.text)
                     case RequestSent():
-                        await self._attempt(event.attempt)
+                        await self._attempt(event)
                     case Waiting():
                         await self._wait(event)
+                    case InLine():
+                        self._status("waiting", turn_sentence(event, self._host(event.endpoint_id)))
                     case Usage():
                         self.usage = event
                     case Finished():
                         self.finish_reason = event.reason
         await self._take(self.parser.finish())
 
-    async def _attempt(self, attempt: int) -> None:
+    def _tell_reading(self) -> None:
+        _, pages = coverage_counts(self.answer)
+        tokens = self.job.reading_pass.tokens_counted
+        self._status("reading", f"Reading {pages:,} pages, {tokens:,} tokens", done=0, total=1)
+
+    async def _attempt(self, event: RequestSent) -> None:
+        """On the row before the first byte leaves: a dead worker's attempt is booked at the endpoint it asked."""
+        endpoint = self._endpoint(event.endpoint_id)
         reading_pass = self.job.reading_pass
-        reading_pass.attempts, reading_pass.status = attempt, ReadingPass.Status.RUNNING
-        await self.loop.in_rows_thread(reading_pass.save, update_fields=["attempts", "status"])
+        reading_pass.attempts, reading_pass.status = event.attempt, ReadingPass.Status.RUNNING
+        reading_pass.endpoint_id, reading_pass.model_id = endpoint.id, endpoint.model_id
+        await self.loop.in_rows_thread(
+            reading_pass.save, update_fields=["attempts", "status", "endpoint_id", "model_id"]
+        )
+        if self.answer.stage.get("stage") == "waiting":
+            self._tell_reading()
 
     async def _wait(self, event: Waiting) -> None:
-        if event.reached_host:
-            # A host that refuses takes no tokens; one that timed out may have read the prompt.
-            timed_out = event.code in {"timeout", "stream_cut", "stream_stalled", "stream_error"}
-            usage = estimate_usage(self.job.reading_pass, "") if timed_out else Usage(0, 0, 0, estimated=True)
-            await self._book(self.job.reading_pass.attempts, usage)
-        self._status("waiting", f"{event.reason} Trying again in {event.seconds:.0f} s.")
+        await self._note(event.error)
+        host, is_other = self._host(event.endpoint_id), event.endpoint_id != self._endpoint_id
+        if is_other:
+            self._endpoint_id = event.endpoint_id
+            self._asked.append(host)
+        self._status("waiting", attempt_sentence(event, host, is_other=is_other))
+
+    def _endpoint(self, endpoint_id: str) -> Endpoint:
+        endpoints = (target.request.endpoint for target in self.job.targets)
+        return next(endpoint for endpoint in endpoints if endpoint.id == endpoint_id)
+
+    def _host(self, endpoint_id: str) -> str:
+        return provider_name(self._endpoint(endpoint_id))
 
     async def _book(self, attempt: int, usage: Usage) -> None:
         await self.loop.in_rows_thread(book_attempt, self.answer, self.job.reading_pass, attempt, usage)
@@ -300,7 +339,7 @@ class AnswerRun:
             text = "".join(self.text)
             events.append(("delta", {"offset": self._sent_length, "text": text[self._sent_length :]}))
             self._sent_length = len(text)
-        wait_seconds = self._render_again_at - time.monotonic()
+        wait_seconds = self._render_again_at - self.loop.loop.time()
         if self._unrendered and (is_last or wait_seconds <= 0):
             delta, self._unrendered = "".join(self._unrendered), []
             events += await self._render(self.renderer.feed, delta)
@@ -314,10 +353,10 @@ class AnswerRun:
     async def _render(
         self, render: Callable[..., list[Block]], *text: str
     ) -> list[tuple[str, dict[str, Any]]]:
-        started_at = time.monotonic()
+        started_at = self.loop.loop.time()
         blocks = await self.loop.in_checks_thread(render, *text)
-        took = time.monotonic() - started_at
-        self._render_again_at = time.monotonic() + max(BLOCK_SECONDS, BLOCK_REST * took)
+        took = self.loop.loop.time() - started_at
+        self._render_again_at = self.loop.loop.time() + max(BLOCK_SECONDS, BLOCK_REST * took)
         return [("block", asdict(block)) for block in blocks]
 
     # -- the row --
@@ -336,9 +375,9 @@ class AnswerRun:
                 reading.cancel()
 
     async def _keep_text(self) -> bool:
-        if time.monotonic() - self._kept_at < ROW_SECONDS:
+        if self.loop.loop.time() - self._kept_at < ROW_SECONDS:
             return True
-        self._kept_at = time.monotonic()
+        self._kept_at = self.loop.loop.time()
         return await self._write_row(raw="".join(self.raw), text="".join(self.text), **self._take_news())
 
     def _take_news(self) -> dict[str, Any]:

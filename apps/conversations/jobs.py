@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from apps.connections.services import api_key_for
+from apps.connections.services import api_key_for, usable_endpoints_for
 from apps.conversations.models import Answer, ReadingPass
 from apps.conversations.outcome import Outcome, end_answer
-from apps.conversations.packing import EndpointGone, chat_request
+from apps.conversations.packing import chat_request
 from apps.conversations.services import end_outside_worker
-from apps.llm.types import ChatRequest
+from apps.llm.catalogue import load_catalogue
+from apps.llm.types import Target
 from apps.workspaces.access import lookup_id
 
 log = logging.getLogger(__name__)
@@ -28,15 +29,21 @@ UNEXPECTED = Outcome(
 )
 
 
+class EndpointGone(Exception):
+    """The catalogue no longer has the endpoint that the plan named."""
+
+
 @dataclass(frozen=True)
 class Job:
-    """What a claimed answer needs to be written; loaded once, before the first call."""
+    """What a claimed answer needs to be written; loaded once, before the first call.
+
+    targets: the endpoint that the plan chose, then those it named to fall back to.
+    """
 
     answer: Answer
     claim: uuid.UUID
     reading_pass: ReadingPass
-    request: ChatRequest
-    api_key: str | None
+    targets: tuple[Target, ...]
     workspace_slug: str
 
 
@@ -71,8 +78,21 @@ def begin(answer_id: str) -> Job | None:
 
 def _load(answer: Answer, claim: uuid.UUID) -> Job:
     reading_pass = answer.passes.get(number=1)
-    request = chat_request(answer, reading_pass)
     workspace = answer.question.conversation.workspace
-    return Job(
-        answer, claim, reading_pass, request, api_key_for(request.endpoint.id, workspace.pk), workspace.slug
-    )
+    usable = {state.endpoint.id: state for state in usable_endpoints_for(workspace)}
+    # What the plan named may have been forbidden, or have failed others, since it was shown.
+    fallbacks = [one for one in answer.plan.get("fallbacks", []) if one in usable and usable[one].healthy]
+    catalogue = load_catalogue()
+    targets = []
+    for endpoint_id in (reading_pass.endpoint_id, *fallbacks):
+        if endpoint_id not in catalogue:
+            raise EndpointGone(endpoint_id)
+        has_own_key = endpoint_id in usable and usable[endpoint_id].api_key_source == "workspace"
+        targets.append(
+            Target(
+                chat_request(answer, reading_pass, catalogue[endpoint_id]),
+                api_key_for(endpoint_id, workspace.pk),
+                account=str(workspace.pk) if has_own_key else "",
+            )
+        )
+    return Job(answer, claim, reading_pass, tuple(targets), workspace.slug)

@@ -33,8 +33,10 @@ others, so that claims, Stop and text are never late because somebody's page is 
 
 
 class AnswerLoop:
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
+    """loop: one with another clock, for tests."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self.loop = loop or asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[Any]] = set()
         self.is_closing = False
         self._rows = ThreadPoolExecutor(ROW_THREADS, thread_name_prefix="rows")

@@ -8,26 +8,20 @@ from typing import Any
 from django.db import connection
 
 from apps.conversations.models import Answer, ReadingPass
+from apps.conversations.planning import answer_allowance
 from apps.conversations.prompt import PackedDocument, PageText, build_messages
 from apps.conversations.services import conversation_history
 from apps.library.models import Document, Page
-from apps.llm.catalogue import load_catalogue
+from apps.llm.catalogue import Endpoint
 from apps.llm.types import ChatRequest
-
-
-class EndpointGone(Exception):
-    """The catalogue no longer has the endpoint that the plan named."""
 
 
 class SourceRemoved(Exception):
     """A document was deleted between asking and sending; its name. Nothing may be answered without its pages."""
 
 
-def chat_request(answer: Answer, reading_pass: ReadingPass) -> ChatRequest:
-    """The call of a one-pass answer: exactly what its plan counted."""
-    endpoint = load_catalogue().get(reading_pass.endpoint_id)
-    if endpoint is None:
-        raise EndpointGone(reading_pass.endpoint_id)
+def chat_request(answer: Answer, reading_pass: ReadingPass, endpoint: Endpoint) -> ChatRequest:
+    """The call of a one-pass answer at an endpoint that its plan named: exactly what the plan counted."""
     question = answer.question
     history = conversation_history(question.parent_answer, answer.manifest)
     return ChatRequest(
@@ -39,7 +33,7 @@ def chat_request(answer: Answer, reading_pass: ReadingPass) -> ChatRequest:
             corpus_role=endpoint.corpus_role,
         ),
         input_tokens=reading_pass.tokens_counted,
-        max_output_tokens=answer.plan["answer_allowance"],
+        max_output_tokens=min(answer_allowance(endpoint), answer.plan["answer_allowance"]),
     )
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong between us and a model, and the one table from the wire to it.
+"""What can go wrong between us and a model: the table of faults, and the one table from the wire to it.
 
 A host's own words are never repeated to the reader: they may quote the prompt, the key, or an address. What the
 reader gets is our sentence; `status` and `wire_code` are for the log.
@@ -7,18 +7,32 @@ reader gets is our sentence; `status` and `wire_code` are for the log.
 import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from apps.llm.types import Usage
 
 Phase = Literal["connect", "timeout", "transport", "response", "stream"]
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One kind of error: what happened, what the reader can do, whether the same call may work a little later."""
+    """One kind of error: what happened, and what the reader can do.
+
+    retryable: the same call may work a little later. other_host: it may work at another host at once; what may
+    pass may also pass there. reads_prompt: the host may have read the prompt and bill it, though nothing came.
+    """
 
     sentence: str
     next_step: str
     retryable: bool = False
+    other_host: bool = False
+    reads_prompt: bool = False
+
+
+# What is left of an answer, by the moment of the fault; whatever came stays on the row and is billed.
+KEPT_TEXT = "What had come is kept."
+KEPT_NOTHING = "Nothing of an answer had come."
 
 
 _ASK_AGAIN = "Ask again."
@@ -28,43 +42,86 @@ _READ_LESS = "Select fewer documents, or choose another model."
 _CORRECT_ADDRESS = "The operator can correct the address in the catalogue file or its variable."
 
 FAULTS: Mapping[str, Fault] = {
-    "too_long": Fault("The prompt is longer than the model's window at this host.", _READ_LESS),
+    "too_long": Fault(
+        "The prompt is longer than the model's window at this host.", _READ_LESS, other_host=True
+    ),
     "over_rate_tier": Fault(
         "The prompt is larger than what the host's account may send in one minute, so it will never pass.",
         "Select fewer documents, choose another endpoint, or raise the account's tier.",
+        other_host=True,
     ),
     "body_too_large": Fault(
-        "The request is larger than the host accepts.", "Select fewer documents or pictures."
+        "The request is larger than the host accepts.", "Select fewer documents or pictures.", other_host=True
     ),
-    "throttled": Fault("The host asks to slow down: too many requests or tokens a minute.", _TRY_LATER, True),
-    "busy": Fault("The host is busy or has a fault of its own.", _TRY_LATER, True),
-    "key_rejected": Fault("The host does not accept the key.", _CHECK_CONNECTION),
-    "forbidden": Fault("The host refuses this request for this account.", _CHECK_CONNECTION),
-    "no_credit": Fault("The account at the host has no credit left or is suspended.", _CHECK_CONNECTION),
-    "model_gone": Fault("The host does not serve this model, or no longer.", "Choose another endpoint."),
+    "throttled": Fault(
+        "The host asks to slow down: too many requests or tokens a minute.",
+        _TRY_LATER,
+        retryable=True,
+        other_host=True,
+    ),
+    "busy": Fault("The host is busy or has a fault of its own.", _TRY_LATER, retryable=True, other_host=True),
+    "key_rejected": Fault("The host does not accept the key.", _CHECK_CONNECTION, other_host=True),
+    "forbidden": Fault("The host refuses this request for this account.", _CHECK_CONNECTION, other_host=True),
+    "no_credit": Fault(
+        "The account at the host has no credit left or is suspended.", _CHECK_CONNECTION, other_host=True
+    ),
+    "model_gone": Fault(
+        "The host does not serve this model, or no longer.", "Choose another endpoint.", other_host=True
+    ),
     "bad_request": Fault(
-        "The host does not understand the request.", "Choose another endpoint, or report this."
+        "The host does not understand the request.",
+        "Choose another endpoint, or report this.",
+        other_host=True,
     ),
     "redirected": Fault(
         "The address of the endpoint points elsewhere; documents are not sent on to another address.",
         _CORRECT_ADDRESS,
+        other_host=True,
     ),
     "not_an_api": Fault(
-        "The address answers, but not as a model endpoint does.",
-        _CORRECT_ADDRESS,
+        "The address answers, but not as a model endpoint does.", _CORRECT_ADDRESS, other_host=True
     ),
-    "timeout": Fault("The host did not answer in time.", _TRY_LATER, True),
-    "connection": Fault("The host cannot be reached.", _TRY_LATER, True),
-    "stream_cut": Fault("The connection broke off before the answer was complete.", _ASK_AGAIN, True),
-    "stream_stalled": Fault("The host fell silent in the middle of the answer.", _ASK_AGAIN, True),
-    "stream_error": Fault("The host reported an error in the middle of the answer.", _ASK_AGAIN, True),
-    "call_too_long": Fault("The answer took longer than one call may take.", "Ask a narrower question."),
-    "empty_answer": Fault("The model returned an empty answer.", _ASK_AGAIN),
+    "timeout": Fault(
+        "The host did not answer in time.", _TRY_LATER, retryable=True, other_host=True, reads_prompt=True
+    ),
+    "connection": Fault("The host cannot be reached.", _TRY_LATER, retryable=True, other_host=True),
+    "stream_cut": Fault(
+        "The connection broke off before the answer was complete.",
+        _ASK_AGAIN,
+        retryable=True,
+        other_host=True,
+        reads_prompt=True,
+    ),
+    "stream_stalled": Fault(
+        "The host fell silent in the middle of the answer.",
+        _ASK_AGAIN,
+        retryable=True,
+        other_host=True,
+        reads_prompt=True,
+    ),
+    "stream_error": Fault(
+        "The host broke the answer off with an error.",
+        _ASK_AGAIN,
+        retryable=True,
+        other_host=True,
+        reads_prompt=True,
+    ),
+    "call_too_long": Fault(
+        "The answer took longer than one call may take.", "Ask a narrower question.", reads_prompt=True
+    ),
+    "empty_answer": Fault("The model returned an empty answer.", _ASK_AGAIN, reads_prompt=True),
     "content_filtered": Fault(
-        "The host's content filter withheld the answer.", "Rephrase the question, or choose another endpoint."
+        "The host's content filter withheld the answer.",
+        "Rephrase the question, or choose another endpoint.",
+        reads_prompt=True,
     ),
-    "too_much_output": Fault("The host sent far more text than was asked for.", "Choose another endpoint."),
-    "no_key": Fault("No key is set for this endpoint.", _CHECK_CONNECTION),
+    "too_much_output": Fault(
+        "The host sent far more text than was asked for.",
+        "Choose another endpoint.",
+        other_host=True,
+        reads_prompt=True,
+    ),
+    "no_key": Fault("No key is set for this endpoint.", _CHECK_CONNECTION, other_host=True),
 }
 
 # After these every call fails alike until somebody mends the account or the catalogue (401, 402, 403, 404 and 410).
@@ -75,8 +132,9 @@ UNHEALTHY_CODES = frozenset({"key_rejected", "forbidden", "no_credit", "model_go
 class LLMError(Exception):
     """A call that failed, in words for the reader. Carries neither key, nor prompt, nor the host's own words.
 
-    retryable: the same call may work a little later. reached_host: the host saw the request and may bill it.
+    retryable, other_host: as in `Fault`. reached_host: the host saw the request and may bill it.
     status: HTTP status, 0 without one. retry_after_seconds: the wait the host asked for, None if it did not.
+    usage: what the host reported of a call that failed all the same.
     """
 
     def __init__(
@@ -88,22 +146,39 @@ class LLMError(Exception):
         status: int = 0,
         wire_code: str = "",
         retry_after_seconds: float | None = None,
+        usage: "Usage | None" = None,
     ) -> None:
         fault = FAULTS[code]
         self.code = code
         self.sentence = sentence or fault.sentence
         self.next_step = fault.next_step
         self.retryable = fault.retryable
+        self.other_host = fault.other_host
         self.reached_host = reached_host
         self.status = status
         self.wire_code = wire_code
         self.retry_after_seconds = retry_after_seconds
+        self.usage = usage
         super().__init__(f"{code}: {self.sentence}")
 
     @property
     def makes_endpoint_unhealthy(self) -> bool:
         """Whether every call will fail like this one until somebody mends the account or the catalogue."""
         return self.code in UNHEALTHY_CODES
+
+    @property
+    def reads_prompt(self) -> bool:
+        """Whether the host may have read the prompt, and bill it, though no text came.
+
+        A host that answers with an error has not; one that says it ran out of time has (OpenRouter's 408).
+        """
+        return (
+            self.reached_host and FAULTS[self.code].reads_prompt and (self.status < 400 or self.status == 408)
+        )
+
+    def tell(self, *, has_text: bool) -> str:
+        """What happened, what was kept, what to do: the sentences under an answer that failed."""
+        return f"{self.sentence} {KEPT_TEXT if has_text else KEPT_NOTHING} {self.next_step}"
 
 
 @dataclass(frozen=True, slots=True)

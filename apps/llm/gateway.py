@@ -1,15 +1,22 @@
-"""The one way to a model: keys, attempts, waits. Whom to ask and what it may cost is decided elsewhere."""
+"""The one way to a model: keys, places, attempts, waits. Whom to ask and what it may cost is decided elsewhere.
+
+The running loop's clock is the only clock here and in the providers, so a loop with a clock of its own (tests)
+sees every wait and every deadline.
+"""
 
 import asyncio
 import os
 import random
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import AsyncExitStack, aclosing
+from itertools import count, zip_longest
 
 from apps.llm.catalogue import Endpoint
+from apps.llm.deadlines import deadlines
 from apps.llm.errors import LLMError
+from apps.llm.places import NO_LIMITS, Places
 from apps.llm.providers import PROVIDERS
-from apps.llm.types import ChatRequest, Event, RequestSent, TextDelta, Waiting
+from apps.llm.types import ChatRequest, Event, RequestSent, Target, TextDelta, Waiting
 
 MOST_ATTEMPTS = 5
 FIRST_WAIT_SECONDS = 1.0
@@ -18,34 +25,89 @@ LONGEST_WAIT_SECONDS = 60.0
 LONGEST_RETRY_AFTER_SECONDS = 120.0
 
 
-async def stream_chat(request: ChatRequest, api_key: str | None = None) -> AsyncGenerator[Event, None]:
+async def stream_chat(
+    request: ChatRequest,
+    api_key: str | None = None,
+    *,
+    account: str = "",
+    fallbacks: Sequence[Target] = (),
+    places: Places = NO_LIMITS,
+) -> AsyncGenerator[Event, None]:
     """One call, as events in the order of `apps.llm.types.Event`.
 
     Failures that may pass are tried again before the first text, up to 5 attempts with growing waits, each told
-    as `Waiting`; after the first text never. Closing the iterator, or cancelling the task that reads it, closes
-    the provider's connection at once. api_key: None reads the variable that the catalogue names.
+    as `Waiting`; then, or when a host fails for a reason of its own, the next of `fallbacks` is asked in the
+    same way. After the first text nothing is tried again. No attempt begins once `Deadlines.call` has passed
+    since the first. Closing the iterator, or cancelling the task that reads it, closes the provider's
+    connection at once and gives the place back. api_key: None reads the variable that the catalogue names.
     Raises LLMError.
     """
-    endpoint = request.endpoint
-    provider = PROVIDERS[endpoint.protocol]
-    key = find_api_key(endpoint) if api_key is None else api_key
-    has_text = False
-    async with provider.prepare(request, key) as call:
+    targets = [Target(request, api_key, account), *fallbacks]
+    tries = _Tries()
+    for target, following in zip_longest(targets, targets[1:]):
+        try:
+            async with aclosing(_ask(target, tries, places)) as events:
+                async for event in events:
+                    yield event
+            return
+        except LLMError as error:
+            if following is None or tries.has_text or not error.other_host or tries.is_late():
+                raise
+            moved = Waiting(0.0, error.sentence, error, following.request.endpoint.id)
+        yield moved
+
+
+class _Tries:
+    """What the attempts of one call share."""
+
+    def __init__(self) -> None:
+        self.numbers: Iterator[int] = count(1)
+        self.has_text = False
+        self._latest = 0.0
+
+    def begin(self) -> int:
+        """The number of an attempt that starts now."""
+        number = next(self.numbers)
+        if number == 1:
+            self._latest = asyncio.get_running_loop().time() + deadlines().call
+        return number
+
+    def is_late(self, after_seconds: float = 0.0) -> bool:
+        """Whether an attempt after so many seconds would begin too late."""
+        return bool(self._latest) and asyncio.get_running_loop().time() + after_seconds >= self._latest
+
+
+async def _ask(target: Target, tries: _Tries, places: Places) -> AsyncGenerator[Event, None]:
+    """All attempts at one endpoint. Raises the last one's LLMError."""
+    request, endpoint = target.request, target.request.endpoint
+    key = find_api_key(endpoint) if target.api_key is None else target.api_key
+    async with AsyncExitStack() as stack:
+        call = None
         for attempt in range(1, MOST_ATTEMPTS + 1):
-            yield RequestSent(attempt, endpoint.id)
             try:
-                async with aclosing(call.send()) as events:
-                    async for event in events:
-                        has_text = has_text or isinstance(event, TextDelta)
-                        yield event
+                async with places.place(target) as place:
+                    async with aclosing(place.wait()) as standings:
+                        async for standing in standings:
+                            yield standing
+                    if call is None:  # not earlier: a prompt that waits its turn takes no room on the disk
+                        call = await stack.enter_async_context(
+                            PROVIDERS[endpoint.protocol].prepare(request, key)
+                        )
+                    yield RequestSent(tries.begin(), endpoint.id)
+                    async with aclosing(call.send()) as events:
+                        async for event in events:
+                            tries.has_text = tries.has_text or isinstance(event, TextDelta)
+                            yield event
                 return
             except LLMError as error:
-                if has_text or not error.retryable or attempt == MOST_ATTEMPTS:
+                if tries.has_text or not error.retryable or attempt == MOST_ATTEMPTS:
                     raise
                 seconds = wait_before(attempt, error.retry_after_seconds)
                 if seconds is None:
                     raise _too_long_a_wait(error) from None
-                wait = Waiting(seconds, error.sentence, error.code, error.reached_host)
+                if tries.is_late(seconds):
+                    raise
+                wait = Waiting(seconds, error.sentence, error, endpoint.id)
             yield wait
             await asyncio.sleep(wait.seconds)
 

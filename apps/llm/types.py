@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Literal
 
 from apps.llm.catalogue import Endpoint
+from apps.llm.errors import LLMError
 
 PromptPart = str
 FinishReason = Literal["stop", "length", "content_filter"]
@@ -48,8 +49,32 @@ class ChatRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """Where a call may go: the request as this endpoint takes it, and its key (None reads the environment's).
+
+    account: whose account at the host the key belongs to. A host counts its limits by account.
+    """
+
+    request: ChatRequest
+    api_key: str | None = field(default=None, repr=False)
+    account: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InLine:
+    """The endpoint's limits are used up; the call waits its turn. ahead: calls that come before it.
+
+    reason: what it waits for: a place among the calls at once, or the requests or tokens of a minute.
+    """
+
+    endpoint_id: str
+    ahead: int
+    reason: Literal["place", "requests", "tokens"] = "place"
+
+
+@dataclass(frozen=True, slots=True)
 class RequestSent:
-    """An attempt starts. attempt: 1-based."""
+    """An attempt starts. attempt: 1-based, counted over all endpoints."""
 
     attempt: int
     endpoint_id: str
@@ -57,15 +82,15 @@ class RequestSent:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The attempt before failed for a reason that may pass; the next one starts after so many seconds.
+    """The attempt before failed; the next one starts after so many seconds, at `endpoint_id`.
 
-    reason: a sentence for the reader. code, reached_host: of the error that ended the attempt (`LLMError`).
+    reason: a sentence for the reader. error: what ended the attempt, for the books and the log.
     """
 
     seconds: float
     reason: str
-    code: str = ""
-    reached_host: bool = False
+    error: LLMError
+    endpoint_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,5 +120,5 @@ class Finished:
     reason: FinishReason
 
 
-Event = RequestSent | Waiting | TextDelta | Usage | Finished
-"""In this order: RequestSent, (Waiting, RequestSent)…, TextDelta…, one Usage, one Finished."""
+Event = InLine | RequestSent | Waiting | TextDelta | Usage | Finished
+"""In this order: InLine…, RequestSent, (Waiting, InLine…, RequestSent)…, TextDelta…, one Usage, one Finished."""

@@ -175,8 +175,8 @@ async def test_what_may_pass_is_tried_again_with_waits_that_are_told(
     assert error is None
     assert [event.attempt for event in events if isinstance(event, RequestSent)] == [1, 2, 3]
     waits = [event for event in events if isinstance(event, Waiting)]
-    assert [wait.code for wait in waits] == [code, code]
-    assert all(wait.reached_host and wait.reason for wait in waits)
+    assert [wait.error.code for wait in waits] == [code, code]
+    assert all(wait.error.reached_host and wait.reason for wait in waits)
     assert "120 days" in text_of(events)
 
 
@@ -324,7 +324,7 @@ async def test_a_host_that_cannot_be_reached_was_not_reached(
     events, error = await collect(make_request(endpoint={"base_url": "http://127.0.0.1:9/v1"}))
     assert error is not None
     assert (error.code, error.reached_host) == ("connection", False)
-    assert all(not event.reached_host for event in events if isinstance(event, Waiting))
+    assert all(not event.error.reached_host for event in events if isinstance(event, Waiting))
 
 
 async def test_a_body_larger_than_the_host_accepts_never_leaves(

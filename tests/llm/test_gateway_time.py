@@ -1,4 +1,6 @@
 import asyncio
+import random
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from itertools import pairwise
@@ -48,10 +50,10 @@ def test_waits_double_up_to_a_minute_and_vary_by_a_tenth() -> None:
 @pytest.mark.parametrize(
     ("limits", "behaviour", "code"),
     [
-        ({"first_token": 0.2, "first_token_seconds_per_100k": 1}, {"stall_after": 0}, "timeout"),
-        ({"first_token": 0.2}, {"delay_seconds": 5, "comments_every": 0.05}, "timeout"),
-        ({"gap": 0.2}, {"stall_after": 1}, "stream_stalled"),
-        ({"gap": 0.2}, {"stall_after": 1, "comments_every": 0.05}, "stream_stalled"),
+        ({"first_token": 0.6, "first_token_seconds_per_100k": 1}, {"stall_after": 0}, "timeout"),
+        ({"first_token": 0.6}, {"delay_seconds": 5, "comments_every": 0.05}, "timeout"),
+        ({"gap": 0.6}, {"stall_after": 1}, "stream_stalled"),
+        ({"gap": 0.6}, {"stall_after": 1, "comments_every": 0.05}, "stream_stalled"),
         (
             {"call": 0.3, "gap": 5},
             {"text": "word " * 200, "split": 5, "tokens_per_second": 20},
@@ -136,3 +138,19 @@ async def test_deltas_arrive_as_the_host_writes_them(
     times = [loop.time() async for event in stream_chat(make_request(), KEY) if isinstance(event, TextDelta)]
     assert len(times) == 4
     assert all(later - earlier > 0.05 for earlier, later in pairwise(times))
+
+
+@pytest.mark.parametrize(("attempt", "retry_after"), [(1, None), (3, None), (9, None), (1, 7.0), (4, 120.0)])
+def test_waits_spread_evenly_over_their_tenth(attempt: int, retry_after: float | None) -> None:
+    low, high = (0.9, 1.1) if retry_after is None else (1.0, 1.1)
+    stated = retry_after or min(60.0, 2.0 ** (attempt - 1))
+    shares = []
+    for seed in range(2_000):
+        random.seed(seed)
+        wait = wait_before(attempt, retry_after)
+        assert wait is not None
+        shares.append((wait / stated - low) / (high - low))
+    assert all(0 <= share <= 1 for share in shares)
+    # Of an even spread each tenth holds a tenth: 200 ± 13, so that nobody returns with everybody else.
+    tenths = Counter(min(9, int(share * 10)) for share in shares)
+    assert all(140 < tenths[index] < 260 for index in range(10))

@@ -1,10 +1,11 @@
 """The OpenAI chat-completions protocol, as spoken by nearly every host and by vLLM and Ollama."""
 
 import asyncio
+import json
 import math
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
@@ -22,6 +23,7 @@ from apps.llm.catalogue import Endpoint
 from apps.llm.deadlines import deadlines
 from apps.llm.errors import LLMError, Phase, WireFault, classify
 from apps.llm.providers.base import CallEvent
+from apps.llm.providers.bounds import MOST_REFUSAL_BYTES, ReplyTooLarge, bound_reply
 from apps.llm.providers.request_body import RequestBody
 from apps.llm.tokens import count_tokens
 from apps.llm.types import ChatRequest, Finished, FinishReason, TextDelta, Usage
@@ -29,6 +31,10 @@ from apps.llm.types import ChatRequest, Finished, FinishReason, TextDelta, Usage
 # Text averages 4 characters a token. What exceeds this is no answer of the length that was asked for, and would
 # otherwise be kept, billed and rendered.
 _MOST_CHARACTERS_PER_TOKEN = 40
+# A host that has said why the answer ended has only its usage left to say; the answer does not wait long for it.
+_TAIL_SECONDS = 5.0
+# Reported counts beyond this many times our own are no counts: vocabularies differ by less than half of it.
+_MOST_TIMES_COUNTED = 4
 
 _END: Any = object()
 
@@ -62,6 +68,7 @@ class _OpenAICall:
         call_ends = loop.time() + limits.call
         token_ends = loop.time() + limits.first_token_for(self._request.input_tokens)
         stream: AsyncStream[ChatCompletionChunk] | None = None
+        tail_ends = 0.0
         reading = _Reading(self._request)
         try:
             async with asyncio.timeout_at(min(token_ends, call_ends)):
@@ -69,6 +76,9 @@ class _OpenAICall:
             chunks = aiter(stream)
             while True:
                 ends = loop.time() + limits.gap if reading.has_text else token_ends
+                if reading.is_complete:
+                    tail_ends = tail_ends or loop.time() + _TAIL_SECONDS
+                    ends = min(ends, tail_ends)
                 async with asyncio.timeout_at(min(ends, call_ends)):
                     chunk = await anext(chunks, _END)
                 if chunk is _END:
@@ -81,17 +91,22 @@ class _OpenAICall:
                 if text:
                     yield TextDelta(text)
         except TimeoutError:
-            if loop.time() >= call_ends:
-                raise LLMError("call_too_long", reached_host=True) from None
-            raise LLMError("stream_stalled" if reading.has_text else "timeout", reached_host=True) from None
+            if not reading.is_complete:
+                if loop.time() >= call_ends:
+                    raise LLMError("call_too_long", reached_host=True) from None
+                raise LLMError(
+                    "stream_stalled" if reading.has_text else "timeout", reached_host=True
+                ) from None
         except (openai.APIError, httpx2.HTTPError, ValueError) as error:
-            raise error_from_client(error, in_stream=stream is not None) from None
+            if not reading.is_complete:
+                raise error_from_client(error, in_stream=stream is not None) from None
         finally:
             if stream is not None:
                 await stream.close()
         finish = reading.finish_reason()
         # An estimate may load the vocabulary, which takes a thread.
-        yield await asyncio.to_thread(reading.usage)
+        usage = reading.reported_usage()
+        yield usage if usage is not None else await asyncio.to_thread(reading.estimated_usage)
         yield Finished(finish)
 
     async def _open(self) -> AsyncStream[ChatCompletionChunk]:
@@ -109,11 +124,13 @@ class _OpenAICall:
             stream=True,
             stream_cls=AsyncStream[ChatCompletionChunk],
         )
-        content_type = stream.response.headers.get("content-type", "")
-        if not content_type.startswith("text/event-stream"):
+        content_type = stream.response.headers.get("content-type", "").lower()
+        if content_type.startswith("text/event-stream"):
+            return stream
+        try:
+            raise await _error_instead_of_stream(stream.response, content_type)
+        finally:
             await stream.close()
-            raise LLMError("not_an_api", reached_host=True, status=stream.response.status_code)
-        return stream
 
 
 class _Reading:
@@ -130,6 +147,11 @@ class _Reading:
     @property
     def has_text(self) -> bool:
         return bool(self._pieces)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the host has said why its text ended; whatever breaks then, the answer is whole."""
+        return self.has_text and self._finish not in (None, "error")
 
     def take(self, chunk: ChatCompletionChunk) -> str:
         """The text of a chunk, "" if it has none; remembers finish reason and usage."""
@@ -152,34 +174,57 @@ class _Reading:
     def finish_reason(self) -> FinishReason:
         """Why the stream ended. Raises LLMError when it ended without a reason or without text."""
         if self._finish is None:
-            raise LLMError("stream_cut", reached_host=True)
+            raise self._error("stream_cut")
         if self._finish == "error":
-            raise LLMError("stream_error", reached_host=True)
+            raise self._error("stream_error")
         if not "".join(self._pieces).strip():
-            raise LLMError(
-                "content_filtered" if self._finish == "content_filter" else "empty_answer", reached_host=True
-            )
+            raise self._error("content_filtered" if self._finish == "content_filter" else "empty_answer")
         if self._finish == "content_filter":
             return "content_filter"
         return "length" if self._finish == "length" else "stop"
 
-    def usage(self) -> Usage:
-        reported = self._usage
-        if (
-            reported is None
-            or not _is_count(reported.prompt_tokens)
-            or not _is_count(reported.completion_tokens)
+    def _error(self, code: str) -> LLMError:
+        return LLMError(code, reached_host=True, usage=self.reported_usage())
+
+    def reported_usage(self) -> Usage | None:
+        """What the host reported; None without it, or when it can be no count."""
+        reported, request = self._usage, self._request
+        if reported is None:
+            return None
+        prompt, completion = reported.prompt_tokens, reported.completion_tokens
+        if not _is_count(prompt, request.input_tokens) or not _is_count(
+            completion, request.max_output_tokens
         ):
-            output_tokens = count_tokens("".join(self._pieces))
-            return Usage(self._request.input_tokens, 0, output_tokens, estimated=True)
-        cached = getattr(reported.prompt_tokens_details, "cached_tokens", None)
+            return None
+        details = reported.prompt_tokens_details
+        cached = getattr(details, "cached_tokens", None)
         return Usage(
-            input_tokens=reported.prompt_tokens,
-            cached_tokens=min(cached, reported.prompt_tokens) if _is_count(cached) else 0,
-            output_tokens=reported.completion_tokens,
+            input_tokens=prompt,
+            cached_tokens=cached if _is_count(cached, prompt) and cached <= prompt else 0,
+            output_tokens=completion,
             estimated=False,
             cost_usd=_amount((reported.model_extra or {}).get("cost")),
         )
+
+    def estimated_usage(self) -> Usage:
+        return Usage(self._request.input_tokens, 0, count_tokens("".join(self._pieces)), estimated=True)
+
+
+async def _error_instead_of_stream(response: httpx2.Response, content_type: str) -> LLMError:
+    """What a reply with status 200 is that is no stream of events: an error in JSON, or no API at all."""
+    body: object = None
+    if content_type.startswith("application/json"):
+        text = b""
+        async for chunk in response.aiter_bytes():
+            text += chunk
+            if len(text) > MOST_REFUSAL_BYTES:
+                break
+        with suppress(ValueError):
+            body = json.loads(text)
+    if not (isinstance(body, Mapping) and body.get("error")):
+        return LLMError("not_an_api", reached_host=True)
+    fault = _wire_fault(body, phase="stream", status=0)
+    return LLMError(classify(fault), reached_host=True, wire_code=_wire_code(fault))
 
 
 def client_for(endpoint: Endpoint) -> AsyncOpenAI:
@@ -187,23 +232,30 @@ def client_for(endpoint: Endpoint) -> AsyncOpenAI:
     clients = _clients.setdefault(asyncio.get_running_loop(), {})
     client = clients.get(endpoint.base_url)
     if client is None:
-        limits = deadlines()
         clients[endpoint.base_url] = client = AsyncOpenAI(
             base_url=endpoint.base_url,
             api_key="set-for-each-request",
+            default_headers={"Accept-Encoding": "identity"},
             max_retries=0,  # the gateway retries: it alone knows whether text was shown
-            http_client=httpx2.AsyncClient(
-                # Silence is measured by our own deadlines, on data; comments would reset this one.
-                timeout=httpx2.Timeout(None, connect=limits.connect),
-                limits=httpx2.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=5),
-                # Documents go to the host that was agreed to, and to no other.
-                follow_redirects=False,
-                trust_env=not is_loopback(urlsplit(endpoint.base_url).hostname or ""),
-            ),
+            http_client=http_client(endpoint),
         )
         # The client picks these up from variables meant for another host.
         client.organization = client.project = client.admin_api_key = None
     return client
+
+
+def http_client(endpoint: Endpoint, transport: httpx2.AsyncBaseTransport | None = None) -> httpx2.AsyncClient:
+    """What carries bytes to an endpoint. transport: another carrier than the network, for tests."""
+    return httpx2.AsyncClient(
+        # Silence is measured by our own deadlines, on data; comments would reset this one.
+        timeout=httpx2.Timeout(None, connect=deadlines().connect),
+        limits=httpx2.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=5),
+        # Documents go to the host that was agreed to, and to no other.
+        follow_redirects=False,
+        event_hooks={"response": [bound_reply]},
+        trust_env=not is_loopback(urlsplit(endpoint.base_url).hostname or ""),
+        transport=transport,
+    )
 
 
 async def close_clients() -> None:
@@ -224,13 +276,15 @@ def authorization(api_key: str) -> dict[str, str | Omit]:
 
 def error_from_client(error: Exception, *, in_stream: bool) -> LLMError:
     """What the client raised, as an LLMError. in_stream: the host had already answered with 200."""
+    if isinstance(error, ReplyTooLarge) or isinstance(error.__cause__, ReplyTooLarge):
+        return LLMError("too_much_output", reached_host=True)
     if isinstance(error, openai.APIStatusError):
         fault = _wire_fault(error.body, phase="response", status=error.status_code)
         return LLMError(
             classify(fault),
             reached_host=True,
             status=error.status_code,
-            wire_code=(fault.code or fault.type)[:80],
+            wire_code=_wire_code(fault),
             retry_after_seconds=_retry_after(error.response.headers, error.body),
         )
     if isinstance(error, openai.APIConnectionError | httpx2.HTTPError):
@@ -244,9 +298,8 @@ def error_from_client(error: Exception, *, in_stream: bool) -> LLMError:
         return LLMError(classify(WireFault("timeout" if is_timeout else "transport")), reached_host=True)
     if isinstance(error, openai.APIError):
         fault = _wire_fault(error.body, phase="stream", status=0)
-        return LLMError(
-            classify(fault), reached_host=True, status=fault.status, wire_code=(fault.code or fault.type)[:80]
-        )
+        # The status was 200; the one that the error names is for the log.
+        return LLMError(classify(fault), reached_host=True, wire_code=_wire_code(fault))
     # Broken JSON or UTF-8 inside the stream, or instead of it.
     return LLMError("stream_error" if in_stream else "not_an_api", reached_host=True)
 
@@ -267,6 +320,10 @@ def _wire_fault(body: object, *, phase: Phase, status: int) -> WireFault:
         param=_text(fields.get("param")),
         message=_text(fields.get("message")),
     )
+
+
+def _wire_code(fault: WireFault) -> str:
+    return (fault.code or fault.type or str(fault.status or ""))[:80]
 
 
 def _retry_after(headers: Mapping[str, str], body: object) -> float | None:
@@ -301,8 +358,9 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _is_count(value: object) -> TypeGuard[int]:
-    return type(value) is int and value >= 0
+def _is_count(value: object, counted: int) -> TypeGuard[int]:
+    """Whether a reported number of tokens may be true beside our own count."""
+    return type(value) is int and 0 <= value <= _MOST_TIMES_COUNTED * counted + 1000
 
 
 def _amount(value: object) -> Decimal | None:

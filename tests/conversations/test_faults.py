@@ -1,0 +1,224 @@
+"""Each fault of a host, through the whole worker, on a clock that jumps: end state, words, books, waits."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis.exceptions
+
+from apps.connections.models import Connection
+from apps.conversations import answering, services
+from apps.conversations.loop import AnswerLoop
+from apps.conversations.models import Answer
+from apps.llm.errors import FAULTS, KEPT_NOTHING, KEPT_TEXT
+from apps.llm.providers import openai_compatible
+from apps.usage.models import LedgerEntry, Reservation
+from tests.conversations.conftest import Desk
+from tests.fake_clock import FakeClockLoop
+from tests.fake_wire import FakeWire
+from tests.fault_shapes import ENDINGS, HOSTS_WORDS, PIECES, REFUSALS, SHAPES
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+WAITS = (1, 2, 4, 8)
+MOST_WAITED = 1.1 * sum(WAITS)
+SLACK_SECONDS = 5
+
+
+class EventLog:
+    """Stands in for Redis: keeps events in memory, and has no script to count places with."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, dict[str, Any]]] = []
+
+    def pipeline(self, **_: Any) -> EventLog:
+        return self
+
+    def xadd(self, key: str, fields: dict[str, str]) -> None:
+        self.events.append((fields["name"], json.loads(fields["data"])))
+
+    def expire(self, key: str, seconds: int) -> None: ...
+
+    async def execute(self) -> None: ...
+
+    async def evalsha(self, *_: Any) -> None:
+        raise redis.exceptions.ConnectionError
+
+
+@dataclass
+class Room:
+    """A worker's loop with a clock that jumps, and hosts that behave as told."""
+
+    clock: FakeClockLoop
+    loop: AnswerLoop
+    wire: FakeWire
+    log: EventLog = field(default_factory=EventLog)
+
+    def run(self, answer: Answer) -> float:
+        """Write the answer to its end; gives the seconds of the fake clock that it took."""
+        started_at = self.clock.now
+        working = threading.Thread(target=answering.run_answer, args=[str(answer.pk)])
+        working.start()
+        working.join(60)
+        assert not working.is_alive()
+        answer.refresh_from_db()
+        return self.clock.now - started_at
+
+    def behave(self, behaviour: dict[str, Any], host: str = "first.test") -> Any:
+        """Tell a host what to do from now on; gives its application, which knows of no request yet."""
+        self.log.events.clear()
+        # What an earlier behaviour proved about the endpoint is forgotten.
+        Connection.objects.all().delete()
+        app = self.wire.host(host)
+        app._settings, app._requests = {"pieces": PIECES, **behaviour}, []
+        return app
+
+    def seen_by_readers(self, answer: Answer) -> str:
+        return json.dumps([self.log.events, answer.error_sentence, answer.notices, answer.text])
+
+
+@pytest.fixture
+def room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Room]:
+    entries = "".join(
+        f"[endpoints.{name}]\n"
+        f'provider = "custom"\nbase_url = "http://{name}.test/v1"\nmodel_id = "{name}"\n'
+        f'family = "maverick"\ncontext_tokens = 200000\nmax_output_tokens = 4096\nspeed = {speed}\n'
+        for speed, name in enumerate(["first", "second"], start=1)
+    )
+    prices = "".join(
+        f'[[prices]]\nendpoint = "{name}"\nfrom = 2026-01-01\ninput = "1.00"\noutput = "20.00"\n'
+        for name in ("first", "second")
+    )
+    (tmp_path / "catalogue.toml").write_text(entries)
+    (tmp_path / "prices.toml").write_text(prices)
+    monkeypatch.setenv("DOCANALYST_CATALOGUE", str(tmp_path / "catalogue.toml"))
+    monkeypatch.setenv("DOCANALYST_PRICES", str(tmp_path / "prices.toml"))
+    clock = FakeClockLoop()
+    room = Room(clock, AnswerLoop(clock), FakeWire())
+    room.loop._redis = room.log
+    monkeypatch.setattr(answering, "answer_loop", lambda: room.loop)
+    # Twice a second for half an hour would be all that this test does.
+    monkeypatch.setattr(answering, "STOP_SECONDS", 30.0)
+    carry = partial(openai_compatible.http_client, transport=room.wire)
+    monkeypatch.setattr(openai_compatible, "http_client", carry)
+    yield room
+    clock.call_soon_threadsafe(clock.stop)
+
+
+def ask(desk: Desk, model: str = "first") -> Answer:
+    """A chosen endpoint is the only one that is asked."""
+    return services.ask_question(desk.alice, desk.conversation, "How can the lease end?", model=model)
+
+
+def check_books(answer: Answer, attempts: int) -> list[LedgerEntry]:
+    """One entry for each attempt, all of the reservation back, the row's sum that of the entries."""
+    entries = list(LedgerEntry.objects.filter(answer_id=answer.pk).order_by("attempt"))
+    assert [entry.attempt for entry in entries] == list(range(1, attempts + 1))
+    reservation = Reservation.objects.get(answer_id=answer.pk)
+    assert reservation.settled_at is not None
+    assert answer.cost_usd == (sum(entry.amount or 0 for entry in entries) if entries else None)
+    return entries
+
+
+def check_failed(room: Room, answer: Answer, code: str, *, kept: str) -> None:
+    fault = FAULTS[code]
+    assert (answer.status, answer.error_code) == (Answer.Status.FAILED, code)
+    assert answer.error_sentence.startswith(fault.sentence)
+    assert answer.error_sentence.endswith(f"{kept} {fault.next_step}")
+    assert HOSTS_WORDS not in room.seen_by_readers(answer)
+    name, end = room.log.events[-1]
+    assert name == "end"
+    assert (end["status"], end["code"], end["sentence"]) == ("failed", code, answer.error_sentence)
+
+
+def test_a_host_that_breaks_before_the_first_text(desk: Desk, room: Room, subtests: pytest.Subtests) -> None:
+    for shape in (one for one in SHAPES if one.before):
+        with subtests.test(shape.name):
+            app = room.behave(shape.behaviour(0, 1.0))
+            answer = ask(desk)
+            seconds = room.run(answer)
+
+            check_failed(room, answer, str(shape.before), kept=KEPT_NOTHING)
+            assert len(app._requests) == shape.attempts
+            waited = MOST_WAITED if shape.attempts > 1 else 0
+            assert seconds <= shape.attempts * shape.seconds[0] + waited + SLACK_SECONDS
+            for entry in check_books(answer, shape.attempts):
+                read = FAULTS[str(shape.before)].reads_prompt
+                assert (entry.input_tokens > 0, entry.output_tokens) == (read, 0)
+
+
+def test_a_host_that_breaks_after_some_text(desk: Desk, room: Room, subtests: pytest.Subtests) -> None:
+    for shape in (one for one in SHAPES if one.after):
+        with subtests.test(shape.name):
+            app = room.behave(shape.behaviour(2, 1.0))
+            answer = ask(desk)
+            seconds = room.run(answer)
+
+            check_failed(room, answer, str(shape.after), kept=KEPT_TEXT)
+            assert answer.text
+            assert len(app._requests) == 1
+            assert seconds <= shape.seconds[1] + SLACK_SECONDS
+            (entry,) = check_books(answer, 1)
+            assert entry.is_estimated or "finish" in shape.name
+            assert entry.input_tokens > 0
+            assert entry.output_tokens > 0
+
+
+def test_a_host_that_refuses(desk: Desk, room: Room, subtests: pytest.Subtests) -> None:
+    for refusal in REFUSALS:
+        with subtests.test(refusal.name):
+            app = room.behave(refusal.behaviour)
+            answer = ask(desk)
+            seconds = room.run(answer)
+
+            assert refusal.says in answer.error_sentence
+            if refusal.says:
+                assert answer.error_code == refusal.code
+            else:
+                check_failed(room, answer, refusal.code, kept=KEPT_NOTHING)
+            assert len(app._requests) == refusal.attempts
+            assert seconds <= (MOST_WAITED if refusal.attempts > 1 else 0) + SLACK_SECONDS
+            for entry in check_books(answer, refusal.attempts):
+                assert (entry.input_tokens > 0) == refusal.reads_prompt
+
+
+@pytest.mark.parametrize(("how", "seconds"), [("refused", 0), ("unanswered", 5)])
+def test_a_host_that_cannot_be_reached_costs_nothing(
+    desk: Desk, room: Room, how: str, seconds: float
+) -> None:
+    room.wire.broken["first.test"] = how
+    answer = ask(desk)
+    took = room.run(answer)
+
+    check_failed(room, answer, "connection", kept=KEPT_NOTHING)
+    assert len(room.wire.dials) == 5
+    assert took <= 5 * seconds + MOST_WAITED + SLACK_SECONDS
+    check_books(answer, 0)
+
+
+def test_a_whole_text_is_an_answer_however_the_stream_ends(
+    desk: Desk, room: Room, subtests: pytest.Subtests
+) -> None:
+    for ending in ENDINGS:
+        with subtests.test(ending.name):
+            app = room.behave(ending.behaviour)
+            answer = ask(desk)
+            seconds = room.run(answer)
+
+            assert (answer.status, answer.error_code, answer.error_sentence) == (Answer.Status.DONE, "", "")
+            assert answer.text == "".join(ending.behaviour.get("pieces", PIECES))
+            assert len(app._requests) == 1
+            assert seconds <= ending.seconds + SLACK_SECONDS
+            (entry,) = check_books(answer, 1)
+            assert entry.is_estimated == ending.estimated
+            codes = tuple(notice["code"] for notice in answer.notices)
+            assert codes == (*ending.notices, *(("estimated_usage",) if ending.estimated else ()))
+            if ending.estimated:
+                assert entry.input_tokens == answer.plan["input_tokens"]
