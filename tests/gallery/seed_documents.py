@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.db.models import CharField, Value
 from django.db.models.functions import Cast, Concat
 
 from apps.accounts.models import User
-from apps.library.models import Corpus, CorpusEntry, Document, Page, Revision, Untick
+from apps.library import storage
+from apps.library.ingestion.pymupdf_lean import pymupdf
+from apps.library.models import Corpus, CorpusEntry, Document, Page, PageImage, Revision, Untick
 from apps.workspaces.models import Workspace
 from tests.factories import LEASE_PAGES, make_corpus, make_document, make_next_revision
 from tests.gallery.words import (
@@ -113,6 +117,7 @@ def make_told(workspace: Workspace, owner: User) -> Corpus:
         "title": "Index of the data room",
         "author": "Notary’s office, second floor",
         "encrypted": True,
+        "notes": ["It holds an XFA form, which is not read; what its pages show is."],
         "repaired": "The file’s table of pages was broken and was rebuilt; the original is kept as it came.",
         "outline": [],
         "attachments": [
@@ -133,7 +138,47 @@ def make_told(workspace: Workspace, owner: User) -> Corpus:
         state=Page.State.UNREADABLE, reason="Reading this page took longer than 60 seconds and was stopped."
     )
     pages.filter(number__range=(131, 140)).update(source=Page.Source.OCR)
+    add_figures(revision)
     return corpus
+
+
+def add_figures(revision: Revision) -> None:
+    """Plain pictures of many shapes; one stands on three pages."""
+    shapes = ((320, 200), (90, 400), (640, 60), (200, 200), (480, 320))
+    places = [(5, 0), (12, 1), (13, 0), (20, 2), (88, 3), (88, 4), (200, 0)]
+    names = []
+    for number, (width, height) in enumerate(shapes):
+        picture = pymupdf.Pixmap(pymupdf.csRGB, pymupdf.IRect(0, 0, width, height), False)
+        picture.set_rect(picture.irect, (40 + 40 * number, 120, 200 - 30 * number))
+        names.append(
+            default_storage.save(
+                storage.figure_name(revision, f"figure{number}", "png"), ContentFile(picture.tobytes("png"))
+            )
+        )
+    PageImage.objects.bulk_create(
+        PageImage(
+            workspace_id=revision.workspace_id,
+            page=revision.pages.get(number=number),
+            kind=PageImage.Kind.FIGURE,
+            digest=f"figure{which}",
+            storage_name=names[which],
+            width=shapes[which][0],
+            height=shapes[which][1],
+            box=[0.1, 0.1, 0.6, 0.4],
+            tokens=1_200,
+        )
+        for number, which in places
+    )
+    revision.facts |= {
+        "figures": {
+            "pictures": 31,
+            "kept": 5,
+            "places": 7,
+            "dropped": {"thin": 21, "repeated": 2},
+            "failed": 1,
+        }
+    }
+    revision.save(update_fields=["facts"])
 
 
 def make_many(workspace: Workspace, owner: User) -> Corpus:

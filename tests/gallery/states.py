@@ -48,6 +48,10 @@ def press(keys: str) -> Step:
     return lambda page: page.keyboard.press(keys)
 
 
+def scroll_to(selector: str) -> Step:
+    return lambda page: page.locator(selector).first.evaluate("(element) => element.scrollIntoView()")
+
+
 def pane(name: str) -> Step:
     """In a narrow window, turn to a pane; in a wide one all are there."""
 
@@ -309,7 +313,11 @@ PAGES = (
     State("about", "about-lease"),
     State("about-much", "about-data-room-index"),
     State("about-much-as-viewer", "about-data-room-index", "vera"),
-    State("about-more-pages", "about-more-pages"),
+    State("about-file", "about-data-room-index", steps=(scroll_to("#about-file"),)),
+    State("about-figures", "about-data-room-index", steps=(scroll_to("#about-figures"),)),
+    State("about-read-again", "about-data-room-index", steps=(scroll_to("#about-again"),)),
+    State("about-pages", "about-data-room-index", steps=(scroll_to("#about-pages-title"),)),
+    State("about-more-pages", "about-more-pages", steps=(scroll_to(".thumbs-steps"),)),
     State("about-recognising", "about-half-recognised"),
     State("about-scan-recognising", "about-scan-of-the-annex"),
     State("about-failed-again", "about-read-twice"),

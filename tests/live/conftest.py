@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +26,13 @@ class House:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    folder = tmp_path_factory.mktemp("house")
+    with run_house(tmp_path_factory.mktemp("house")) as house:
+        yield house
+
+
+@contextmanager
+def run_house(folder: Path, **variables: str) -> Iterator[House]:
+    """An installation in a folder, with a model endpoint, a person of a workspace, and her token."""
     with ProviderServer() as provider:
         catalogue, prices = folder / "catalogue.toml", folder / "prices.toml"
         catalogue.write_text(
@@ -42,6 +50,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             # Short, so that what a killed worker leaves behind is settled while a test waits.
             "DOCANALYST_ANSWER_CLAIM_SECONDS": "8",
             "DOCANALYST_INGEST_CLAIM_SECONDS": "8",
+            **variables,
         }
         with run_live_stack(folder / "data", environment=environment) as stack:
             stack.manage(
