@@ -58,12 +58,9 @@ MOST_DRAINED_BYTES = 32 * 1024**2
 LONGEST_DRAIN_SECONDS = 10.0
 """A refusal waits so long for a sender that is still sending: browsers read no answer before they have sent all."""
 
-NOT_SIGNED_IN = Refused("not_signed_in", "Sign in, or send a valid API token.", status=401)
-LINE_SILENT = Refused(
-    "line_silent",
-    f"No byte came for {SILENCE_SECONDS:g} seconds. What arrived is kept; go on from there.",
-    status=408,
-)
+
+class NotSignedIn(Exception):
+    pass
 
 
 @dataclass(slots=True)
@@ -87,15 +84,20 @@ class Line:
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
+        self._heard_at = asyncio.get_running_loop().time()
         self.is_over = self.is_cut = self.is_silent = False
 
     async def read(self) -> bytes:
+        """What comes next; nothing when nothing came for a moment, so that what waits can be written."""
+        clock = asyncio.get_running_loop().time
         try:
-            async with asyncio.timeout(SILENCE_SECONDS):
+            async with asyncio.timeout(PIECE_SECONDS):
                 message = await self._receive()
         except TimeoutError:
-            self.is_over = self.is_cut = self.is_silent = True
+            self.is_silent = clock() - self._heard_at >= SILENCE_SECONDS
+            self.is_over = self.is_cut = self.is_silent
             return b""
+        self._heard_at = clock()
         self.is_cut = message["type"] == "http.disconnect"
         self.is_over = self.is_cut or not message.get("more_body", False)
         data: bytes = message.get("body", b"")
@@ -134,7 +136,11 @@ class UploadBytes:
             if arrival.is_whole:
                 await asyncio.get_running_loop().run_in_executor(self._finishing, _closing, _end, arrival)
             elif line.is_cut:
-                raise LINE_SILENT
+                raise Refused(
+                    "line_silent",
+                    "No byte came for a while. What arrived is kept; go on from there.",
+                    status=408,
+                )
             return HttpResponse(status=204, headers=tus.state_headers(arrival.upload, arrival.part.offset))
         finally:
             # In a thread and never cut short: a write that goes on there while this task is cancelled ends first.
@@ -186,7 +192,7 @@ def _open(scope: Scope, upload_id: str) -> Arrival:
     request.user = user_of_cookies(request.headers.get("Cookie", "")) or AnonymousUser()
     user = SignedIn()(request)
     if user is None:
-        raise NOT_SIGNED_IN
+        raise NotSignedIn
     upload = upload_for(user, upload_id)
     tus.check_version(request.headers)
     if request.headers.get("Content-Type") != tus.CONTENT_TYPE:
@@ -257,7 +263,7 @@ def _wrong_offset(offset: int) -> Refused:
 
 
 def _refusal(error: Exception) -> HttpResponse:
-    if error is NOT_SIGNED_IN:
+    if isinstance(error, NotSignedIn):
         return not_signed_in()
     if isinstance(error, Refused):
         return error_response(error.status, error.code, error.sentence, error.details)

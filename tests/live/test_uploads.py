@@ -7,6 +7,7 @@ import hashlib
 import json
 import random
 import socket
+import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tusclient.client import TusClient
 from tusclient.exceptions import TusCommunicationError
 
 from tests.factories import pdf_bytes
+from tests.live.client import ApiClient
 from tests.live.conftest import House
 from tests.live.tus import Tus, blocks_of, read_reply
 from tests.services import wait_for
@@ -301,3 +303,37 @@ def test_json_announces_as_well(house: House, tus: Tus, corpus_id: str) -> None:
     assert (announced["offset"], announced["document_id"]) == (0, None)
     assert tus.patch(f"/api/v1/uploads/{announced['id']}", 0, content).status == 204
     assert house.api.get(f"/uploads/{announced['id']}")["document_id"]
+
+
+def test_a_member_who_is_removed_meanwhile_is_cut_off(house: House, corpus_id: str) -> None:
+    house.stack.manage(
+        *(
+            "create_user",
+            "rita@example.org",
+            "--password-stdin",
+            "--workspace",
+            "Tenancy",
+            "--role",
+            "member",
+        ),
+        text_input="correct horse battery staple",
+    )
+    token = house.stack.manage("create_token", "rita@example.org").strip().splitlines()[-1]
+    tus, content = Tus(ApiClient(house.stack.url, token)), a_pdf(MIB)
+    path = tus.begin(corpus_id, "late.pdf", content)
+    line = tus.begin_patch(path, 0, len(content))
+    line.sendall(content[:100_000])
+    wait_for(lambda: tus.offset(path) > 0, seconds=10, what="the first bytes")
+    house.stack.manage(
+        *("shell", "-v", "0", "-c"),
+        "from apps.workspaces.models import Membership;"
+        "Membership.objects.filter(user__email='rita@example.org').delete()",
+    )
+    # Slowly enough that the rights are asked for again before the end.
+    for start in range(100_000, 800_000, 50_000):
+        line.sendall(content[start : start + 50_000])
+        time.sleep(0.5)
+    line.shutdown(socket.SHUT_WR)
+    refused = read_reply(line)
+    assert (refused.status, refused.error_code) == (404, "not_found")
+    assert stored(house, content) == 0
