@@ -83,8 +83,8 @@ def page_picture(revision: Revision, number: int, dpi: int = DEFAULT_DPI) -> byt
             picture = pictures.render_page(
                 file.fileno(), number, dpi=dpi, password=opened(revision), reader=revision.reader
             )
-    _keep(name, picture)
-    return picture
+        _keep(name, picture)
+        return picture
 
 
 def page_thumbnail(revision: Revision, number: int) -> bytes:
@@ -180,13 +180,16 @@ def page_words(revision: Revision, numbers: Sequence[int]) -> dict[int, PageWord
 
 def _read_words(revision: Revision, number: int) -> PageWords | None:
     name = words_name(revision, number)
-    with _place_for_a_child(name), _remembering(revision, number, "words"), open_readable(revision) as file:
-        words = pictures.page_words(
-            file.fileno(), [number], password=opened(revision), reader=revision.reader
-        ).get(number)
-    if words is not None:
-        _keep(name, json.dumps(asdict(words), ensure_ascii=False).encode())
-    return words
+    with _place_for_a_child(name):
+        if (words := _kept_words(revision, number)) is not None:
+            return words
+        with _remembering(revision, number, "words"), open_readable(revision) as file:
+            words = pictures.page_words(
+                file.fileno(), [number], password=opened(revision), reader=revision.reader
+            ).get(number)
+        if words is not None:
+            _keep(name, json.dumps(asdict(words), ensure_ascii=False).encode())
+        return words
 
 
 def _kept_words(revision: Revision, number: int) -> PageWords | None:
