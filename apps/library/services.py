@@ -20,7 +20,8 @@ from apps.common.http import Refused
 from apps.common.markers import PACKING_VERSION
 from apps.common.queues import queue_on_commit
 from apps.library import storage
-from apps.library.ingestion.guards import IngestionError, Kind, check_file
+from apps.library.ingestion.guards import IngestionError, check_file
+from apps.library.ingestion.kinds import Kind
 from apps.library.models import Corpus, CorpusEntry, Document, Page, Revision, Untick, Upload
 from apps.library.passwords import seal
 from apps.library.quotas import check_room
@@ -32,8 +33,13 @@ from apps.workspaces.models import Workspace
 
 log = logging.getLogger(__name__)
 
-STATUS_OF_CODE = {"empty_file": 400, "too_large": 413, "kind_not_accepted": 415, "not_a_pdf": 415}
-CONTENT_TYPES = {"pdf": "application/pdf"}
+STATUS_OF_CODE = {
+    "empty_file": 400,
+    "too_large": 413,
+    "kind_not_accepted": 415,
+    "not_a_pdf": 415,
+    "other_content": 415,
+}
 
 
 @dataclass(frozen=True)
@@ -146,7 +152,10 @@ def _create_document(
     from apps.library.tasks import ingest_revision
 
     document = Document.objects.create(
-        workspace_id=corpus.workspace_id, name=display_name(file.name or ""), kind=kind.name, added_by=actor
+        workspace_id=corpus.workspace_id,
+        name=display_name(file.name or ""),
+        kind=kind.document,
+        added_by=actor,
     )
     revision = Revision.objects.create(
         pk=revision_id,
@@ -155,7 +164,7 @@ def _create_document(
         sha256=digest,
         size_bytes=file.size or 0,
         storage_name=stored,
-        content_type=CONTENT_TYPES[kind.name],
+        content_type=kind.content_type,
         reader=kind.name,
         tokenizer=TOKENIZER,
         packing_version=PACKING_VERSION,

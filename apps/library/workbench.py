@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from apps.accounts.models import User
 from apps.library.corpora import CorpusRow, corpus_rows
+from apps.library.ingestion.kinds import ACCEPT
 from apps.library.models import Corpus
 from apps.library.windows import meter_bar
 
@@ -30,6 +31,7 @@ def documents_context(corpus: Corpus, user: User, *, show_all: bool = False) -> 
         "bar": meter_bar(corpus.workspace, rows),
         "max_upload_bytes": settings.MAX_UPLOAD_BYTES,
         "max_upload_mib": settings.MAX_UPLOAD_BYTES // 1024**2,
+        "accept": ACCEPT,
     }
 
 

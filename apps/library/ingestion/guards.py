@@ -6,9 +6,10 @@ so with the same error family.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import IO
+
+from apps.library.ingestion.kinds import HEAD_BYTES, KIND_OF_EXTENSION, Kind
 
 MAX_PAGES = 20_000
 MAX_CHARACTERS = 100_000_000
@@ -18,17 +19,19 @@ MAX_PIXELS = 50_000_000
 SENTENCES: dict[str, str] = {
     "empty_file": "The file is empty. Check that it was saved completely, then bring it again.",
     "not_a_pdf": "This is not a PDF, whatever its name says. Export the document as PDF and bring that.",
+    "other_content": "The content is not {kind}, whatever the name says. Give the file its true ending, or bring it as PDF.",
     "kind_not_accepted": "Files of this kind are not read yet. Export the document as PDF and bring that.",
     "too_large": "The file has more than {limit} MiB. Split it, or ask the operator to raise the limit.",
-    "damaged": "The file is damaged and cannot be opened. Open it in a PDF program, save it anew, and bring that.",
-    "no_pages": "The PDF has no page that can be loaded. Open it in a PDF program, save it anew, and bring that.",
-    "fewer_pages": "Only {found} of {declared} pages can be loaded. Open the PDF in another program, save it anew, and bring that.",
-    "too_many_pages": "The PDF has {pages} pages, {limit} are allowed. Split it and bring the parts.",
-    "too_much_text": "The PDF holds more than {limit} million characters. Split it and bring the parts.",
+    "damaged": "The file is damaged and cannot be opened. Open it in its own program, save it anew, and bring that.",
+    "locked": "The file is locked by its seller (DRM) and cannot be read. Bring a copy without the lock.",
+    "no_pages": "The file has no page that can be loaded. Open it in its own program, save it anew, and bring that.",
+    "fewer_pages": "Only {found} of {declared} pages can be loaded. Open the file in another program, save it anew, and bring that.",
+    "too_many_pages": "The file has {pages} pages, {limit} are allowed. Split it and bring the parts.",
+    "too_much_text": "The file holds more than {limit} million characters. Split it and bring the parts.",
     "needs_password": "The file is protected. Enter its password, and it is read; it is kept encrypted.",
     "wrong_password": "This password does not open the file. Check capitals and spaces, and enter it again.",
     "no_readable_page": "No page could be read: {reason}",
-    "no_such_page": "The PDF has no page {number}.",
+    "no_such_page": "The file has no page {number}.",
     "reader_failed": "The file could not be read because of an unexpected error. Try again; if it stays, report the file.",
 }
 
@@ -50,36 +53,18 @@ class IngestionError(Exception):
         return error
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of file: what its name ends in and what its first bytes hold."""
-
-    name: str
-    extensions: tuple[str, ...]
-    signature: bytes
-    within_bytes: int
-    mismatch_code: str
-
-
-KINDS: tuple[Kind, ...] = (
-    # Readers in use accept a header anywhere in the first 1024 bytes (ISO 32000-1, annex H, note 13).
-    Kind("pdf", (".pdf",), b"%PDF-", 1024, "not_a_pdf"),
-)
-
-
 def check_kind(filename: str, head: bytes) -> Kind:
-    """The kind by extension and by content; head: at least the first 1024 bytes.
+    """The kind by extension and by content; head: the first HEAD_BYTES, or all of a smaller file.
 
     Raises IngestionError: empty_file, kind_not_accepted (extension), or the kind's own mismatch code.
     """
-    extension = PurePath(filename).suffix.lower()
-    kind = next((kind for kind in KINDS if extension in kind.extensions), None)
+    kind = KIND_OF_EXTENSION.get(PurePath(filename).suffix.lower())
     if kind is None:
         raise IngestionError("kind_not_accepted")
     if not head:
         raise IngestionError("empty_file")
-    if kind.signature not in head[: kind.within_bytes]:
-        raise IngestionError(kind.mismatch_code)
+    if not kind.matches(head):
+        raise IngestionError(kind.mismatch_code, kind=kind.words)
     return kind
 
 
@@ -89,6 +74,6 @@ def check_file(filename: str, file: IO[bytes], *, max_bytes: int) -> Kind:
     if file.tell() > max_bytes:
         raise IngestionError("too_large", limit=max_bytes // 1024**2)
     file.seek(0)
-    head = file.read(2048)
+    head = file.read(HEAD_BYTES)
     file.seek(0)
     return check_kind(filename, head)

@@ -6,9 +6,10 @@ For a sandbox of its own (ocr.py): importing this module loads the recognition m
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import pairwise
 from statistics import median
 from typing import Any, TypeAlias
 
@@ -25,7 +26,7 @@ from apps.library.ingestion.ocr_engine import RecognisedPicture, recognise
 from apps.library.ingestion.page_extras import annotation_lines, form_lines
 from apps.library.ingestion.pymupdf_lean import pymupdf
 from apps.library.ingestion.readers.page import SCAN_CHARACTERS
-from apps.library.ingestion.readers.pdf import open_pdf
+from apps.library.ingestion.readers.paged import OPENERS
 from apps.library.ingestion.reading_order import Block, in_reading_order
 from apps.llm.tokens import count_tokens
 
@@ -36,11 +37,11 @@ Corners: TypeAlias = tuple[Point, Point, Point, Point]
 _SIDE_PIXELS = 16_000
 # Detected boxes reach a little into the lines above and below.
 _SHRINK = 0.12
+# So many lines tell how far apart they are printed.
+_LEAST_GAPS = 4
 # A piece of the text layer and a recognised line are one when most of the smaller lies in the larger.
 _SAME_PLACE = 0.5
 _SAME_WORDS = 0.6
-
-_OPENERS: dict[str, Callable[[memoryview, str], Any]] = {"pdf": open_pdf}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class _Piece:
 
 @job("ocr.read", counts_tokens=True)
 def _read(data: memoryview, args: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    document = _OPENERS[args["reader"]](data, args["password"])
+    document = OPENERS[args["reader"]](data, args["password"])
     for wanted in args["pages"]:
         number = wanted["number"]
         if not 1 <= number <= document.page_count:
@@ -183,9 +184,19 @@ def _in_order(
         block = Block(x0, top, x1, bottom, clean_text(piece.text), (index, -1))
         whole.append(block)
         blocks.append(block._replace(y0=top + spare, y1=bottom - spare))
-    ordered = in_reading_order(blocks)
-    # Gaps between lines are told by whole boxes.
-    return [(whole[block.place[0]], pieces[block.place[0]]) for block in ordered]
+    order = [block.place[0] for block in in_reading_order(blocks)]
+    spacing = _line_spacing([whole[index] for index in order])
+    return [(whole[index]._replace(y1=whole[index].y1 + spacing), pieces[index]) for index in order]
+
+
+def _line_spacing(blocks: Sequence[Block]) -> float:
+    """The usual gap below a line, in points: what is larger ends a paragraph. 0 where lines are close anyway."""
+    gaps = [
+        below.y0 - above.y1
+        for above, below in pairwise(blocks)
+        if 0 < below.y0 - above.y1 < above.y1 - above.y0 and below.x0 < above.x1
+    ]
+    return median(gaps) if len(gaps) >= _LEAST_GAPS else 0.0
 
 
 def _upright(point: Point, width: float, height: float, turns: int) -> Point:

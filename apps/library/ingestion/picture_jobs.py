@@ -16,7 +16,7 @@ from apps.library.ingestion.jobs import job
 from apps.library.ingestion.layout import words_in_order
 from apps.library.ingestion.picture_sizes import picture_zoom, thumbnail_zoom
 from apps.library.ingestion.pymupdf_lean import pymupdf
-from apps.library.ingestion.readers.pdf import open_pdf
+from apps.library.ingestion.readers.paged import OPENERS
 
 # Saving looks plugins up by importing them, which a child cannot do any more.
 Image.preinit()
@@ -114,4 +114,5 @@ def _placed_words(page: Any) -> list[list[float | str | int]]:
     return words
 
 
-register_picture_jobs("pdf", open_pdf)
+for _reader, _open in OPENERS.items():
+    register_picture_jobs(_reader, _open)

@@ -31,7 +31,11 @@ START_SECONDS = 60
 # How often a waiting request looks whether it was cancelled.
 _CANCEL_SECONDS = 0.25
 _ROOT = Path(__file__).resolve().parents[3]
-_JOB_MODULES = ("apps.library.ingestion.readers.pdf", "apps.library.ingestion.picture_jobs")
+_JOB_MODULES = (
+    "apps.library.ingestion.readers.pdf",
+    "apps.library.ingestion.readers.paged",
+    "apps.library.ingestion.picture_jobs",
+)
 
 
 class ChildDied(Exception):

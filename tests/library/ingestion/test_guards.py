@@ -3,12 +3,29 @@ import io
 import pytest
 
 from apps.library.ingestion.guards import SENTENCES, IngestionError, check_file, check_kind
+from apps.library.ingestion.kinds import ACCEPT, KINDS, Kind
 
 PDF = b"%PDF-1.7\n"
 
 
-def test_pdf_is_known_by_name_and_content() -> None:
-    assert check_kind("Lease.PDF", PDF).name == "pdf"
+HEADS = {
+    "pdf": PDF,
+    "epub": b"PK\x03\x04", "xps": b"PK\x03\x04", "docx": b"PK\x03\x04", "pptx": b"PK\x03\x04", "cbz": b"PK\x03\x04",
+    "mobi": bytes(60) + b"BOOKMOBI",
+    "fb2": b'<?xml version="1.0"?><FictionBook>',
+    "png": b"\x89PNG\r\n\x1a\n", "jpeg": b"\xff\xd8\xff\xe0", "tiff": b"MM\0*", "gif": b"GIF89a", "bmp": b"BM",
+    "jp2": b"\xff\x4f\xff\x51", "pnm": b"P6\n", "svg": b"<svg ",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=[kind.name for kind in KINDS])
+def test_a_kind_is_known_by_name_and_content_together(kind: Kind) -> None:
+    for extension in kind.extensions:
+        assert check_kind(f"Lease{extension.upper()}", HEADS[kind.name]) is kind
+        with pytest.raises(IngestionError) as refused:
+            check_kind(f"lease{extension}", b"\x7fELF, a program" * 80)
+        assert refused.value.code == kind.mismatch_code
+        assert extension in ACCEPT.split(",")
 
 
 def test_header_may_stand_within_the_first_1024_bytes() -> None:
@@ -24,9 +41,21 @@ def test_header_may_stand_within_the_first_1024_bytes() -> None:
         ("lease.pdf", b"<html>", "not_a_pdf"),
         ("lease.html", PDF, "kind_not_accepted"),
         ("lease", PDF, "kind_not_accepted"),
+        ("lease.epub", PDF, "other_content"),
+        ("lease.pdf", HEADS["png"], "not_a_pdf"),
+        ("costs.xlsx", HEADS["docx"], "kind_not_accepted"),
         ("lease.pdf.exe", PDF, "kind_not_accepted"),
     ],
-    ids=["empty", "other content", "other name", "no extension", "two extensions"],
+    ids=[
+        "empty",
+        "other content",
+        "other name",
+        "no extension",
+        "a PDF as a book",
+        "a picture as a PDF",
+        "a spreadsheet",
+        "two extensions",
+    ],
 )
 def test_mismatch_is_refused(name: str, head: bytes, code: str) -> None:
     with pytest.raises(IngestionError) as refused:
@@ -45,7 +74,7 @@ def test_size_is_held_to_the_byte() -> None:
 
 @pytest.mark.parametrize("code", SENTENCES)
 def test_every_code_has_a_sentence_with_its_numbers(code: str) -> None:
-    numbers = dict.fromkeys(("limit", "found", "declared", "pages", "reason", "number"), 7)
+    numbers = dict.fromkeys(("limit", "found", "declared", "pages", "reason", "number", "kind"), 7)
     error = IngestionError(code, **numbers)
     assert error.code == code
     assert str(error) == error.sentence

@@ -12,16 +12,14 @@ from typing import Any
 
 from apps.library.ingestion.attachments import list_attachments
 from apps.library.ingestion.clean_text import one_line
-from apps.library.ingestion.guards import MAX_CHARACTERS, MAX_PAGES, IngestionError
+from apps.library.ingestion.guards import MAX_PAGES, IngestionError
 from apps.library.ingestion.jobs import job
 from apps.library.ingestion.page_labels import page_labels
 from apps.library.ingestion.pymupdf_lean import pymupdf
-from apps.library.ingestion.readers.base import DocumentInfo, OutlineEntry, PageText, ReadOptions
-from apps.library.ingestion.readers.page import read_page
+from apps.library.ingestion.readers.base import DocumentInfo, PageText, ReadOptions
+from apps.library.ingestion.readers.document import MAX_TITLE, bounded, outline_of, read_loaded
 from apps.library.ingestion.rehearsal import sample_pdf
 
-_MAX_OUTLINE = 5_000
-_MAX_TITLE = 500
 _REFERENCE = re.compile(r"(\d+) \d+ R")
 _LEFT_ALONE = {
     "AcroForm/XFA": "The form has a second version (XFA) that is ignored; its filled fields are read.",
@@ -73,9 +71,9 @@ class PdfReader:
             pages=pages,
             labels=_labels(document),
             encrypted=bool(document.needs_pass or metadata.get("encryption")),
-            title=one_line(metadata.get("title") or "", _MAX_TITLE),
-            author=one_line(metadata.get("author") or "", _MAX_TITLE),
-            outline=_outline(document),
+            title=one_line(metadata.get("title") or "", MAX_TITLE),
+            author=one_line(metadata.get("author") or "", MAX_TITLE),
+            outline=outline_of(document),
             attachments=list_attachments(document),
             notes=_notes(document),
         )
@@ -84,15 +82,12 @@ class PdfReader:
         document = open_pdf(data, options.password)
         labels = _labels(document)
         last_held = document.page_count - _lost_pages(document)
-        characters = 0
-        for number in range(first, last + 1):
-            label = labels[number - 1]
-            held = number <= last_held
-            page = _read_page(document, number, label) if held else PageText.unreadable(number, label, _LOST)
-            characters += len(page.text)
-            if characters > MAX_CHARACTERS:
-                raise IngestionError("too_much_text", limit=MAX_CHARACTERS // 1_000_000)
-            yield page
+        return bounded(
+            read_loaded(document, number, labels[number - 1])
+            if number <= last_held
+            else PageText.unreadable(number, labels[number - 1], _LOST)
+            for number in range(first, last + 1)
+        )
 
 
 def _pages_in_tree(document: Any, limit: int) -> int:
@@ -132,37 +127,12 @@ def _labels(document: Any) -> tuple[str, ...]:
     return page_labels(rules, document.page_count)
 
 
-def _outline(document: Any) -> tuple[OutlineEntry, ...]:
-    try:
-        entries = document.get_toc(simple=True)[:_MAX_OUTLINE]
-    except Exception:  # a broken outline costs nothing but the outline
-        return ()
-    return tuple(
-        OutlineEntry(level=int(level), title=one_line(title or "", _MAX_TITLE), number=max(0, int(number)))
-        for level, title, number in entries
-    )
-
-
 def _notes(document: Any) -> tuple[str, ...]:
     """What of the file is left alone, one sentence each."""
     catalog = document.pdf_catalog()
     return tuple(
         sentence for key, sentence in _LEFT_ALONE.items() if document.xref_get_key(catalog, key)[0] != "null"
     )
-
-
-def _read_page(document: Any, number: int, label: str) -> PageText:
-    try:
-        page = document.load_page(number - 1)
-        return read_page(page, number, label)
-    except MemoryError:
-        raise
-    except Exception as error:
-        if "malloc" in str(error):
-            raise MemoryError from error
-        return PageText.unreadable(
-            number, label, f"The page is damaged: {one_line(str(error), 120) or type(error).__name__}."
-        )
 
 
 @job("pdf.describe")

@@ -1,0 +1,80 @@
+"""The kinds of files that are taken: what their names end in, what their first bytes hold, who reads them.
+
+What first bytes cannot tell (which of the zip archives is a book) the reader finds out in its child, and refuses
+with the same code. Left out on purpose: WebP, which MuPDF does not open, and spreadsheets (README.md of this package).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+HEAD_BYTES = 2048
+
+_ZIP = b"PK\x03\x04"
+
+
+def _begins(*signatures: bytes) -> Callable[[bytes], bool]:
+    return lambda head: head.startswith(signatures)
+
+
+def _holds(pattern: bytes, within_bytes: int = HEAD_BYTES) -> Callable[[bytes], bool]:
+    found = re.compile(pattern)
+    return lambda head: found.search(head, 0, within_bytes) is not None
+
+
+def _is_mobi(head: bytes) -> bool:
+    # Type and creator of a Palm database.
+    return head[60:68] in (b"BOOKMOBI", b"TEXtREAd")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """name: Revision.reader, prefix of its jobs. document: Document.Kind. formats: as MuPDF names what it opened."""
+
+    name: str
+    words: str
+    extensions: tuple[str, ...]
+    content_type: str
+    matches: Callable[[bytes], bool]
+    formats: tuple[str, ...]
+    document: Literal["pdf", "paged"] = "paged"
+    mismatch_code: str = "other_content"
+
+
+KINDS: tuple[Kind, ...] = (
+    # Readers in use accept a header anywhere in the first 1024 bytes (ISO 32000-1, annex H, note 13).
+    Kind("pdf", "PDF", (".pdf",), "application/pdf", _holds(rb"%PDF-", 1024), ("PDF",), "pdf", "not_a_pdf"),
+    Kind("epub", "EPUB", (".epub",), "application/epub+zip", _begins(_ZIP), ("EPUB",)),
+    Kind("mobi", "MOBI", (".mobi", ".prc"), "application/x-mobipocket-ebook", _is_mobi, ("MOBI",)),
+    Kind("fb2", "FictionBook", (".fb2",), "application/x-fictionbook+xml", _holds(rb"<FictionBook"), ("FictionBook2",)),
+    Kind("xps", "XPS", (".xps", ".oxps"), "application/vnd.ms-xpsdocument", _begins(_ZIP), ("XPS",)),
+    Kind(
+        "docx", "Word", (".docx",),
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document", _begins(_ZIP), ("Office document",),
+    ),
+    Kind(
+        "pptx", "PowerPoint", (".pptx",),
+        "application/vnd.openxmlformats-officedocument.presentationml.presentation", _begins(_ZIP), ("Office document",),
+    ),
+    Kind("cbz", "CBZ", (".cbz",), "application/vnd.comicbook+zip", _begins(_ZIP), ("zip", "CBZ")),
+    Kind("png", "PNG", (".png",), "image/png", _begins(b"\x89PNG\r\n\x1a\n"), ("Image",)),
+    Kind("jpeg", "JPEG", (".jpg", ".jpeg", ".jpe"), "image/jpeg", _begins(b"\xff\xd8\xff"), ("Image",)),
+    Kind("tiff", "TIFF", (".tif", ".tiff"), "image/tiff", _begins(b"II*\0", b"MM\0*"), ("TIFF",)),
+    Kind("gif", "GIF", (".gif",), "image/gif", _begins(b"GIF87a", b"GIF89a"), ("Image",)),
+    Kind("bmp", "BMP", (".bmp",), "image/bmp", _begins(b"BM"), ("BMP", "Image")),
+    Kind(
+        "jp2", "JPEG 2000", (".jp2", ".jpx", ".j2k"), "image/jp2",
+        _begins(b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"), ("Image",),
+    ),
+    Kind("pnm", "PNM", (".pbm", ".pgm", ".ppm", ".pnm"), "image/x-portable-anymap", _holds(rb"\AP[1-7]\s"), ("PNM",)),
+    # A download under its own type could be opened in a browser and run scripts there.
+    Kind("svg", "SVG", (".svg",), "application/octet-stream", _holds(rb"<svg[\s>]"), ("SVG",)),
+)  # fmt: skip
+
+KIND_OF_EXTENSION = {extension: kind for kind in KINDS for extension in kind.extensions}
+KIND_OF_NAME = {kind.name: kind for kind in KINDS}
+ACCEPT = ",".join(KIND_OF_EXTENSION)
+"""For the `accept` of a file chooser."""
