@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from apps.library.models import Corpus, Document, Page, Revision, SkippedPath
 from tests.api.conftest import UNKNOWN, Caller, error_code
-from tests.factories import make_corpus, make_document, pdf_bytes
+from tests.factories import make_corpus, make_document, make_next_revision, pdf_bytes
 
 FIELDS = {
     "id",
@@ -259,3 +259,67 @@ def test_recognition_that_is_switched_off_is_refused(bob: Caller, corpus: Corpus
     document = make_document(corpus, "mixed.pdf", ["One page.", ""], added_by=bob.user)
     refused = bob.post(f"/documents/{document.pk}/read-again", {})
     assert (refused.status_code, error_code(refused)) == (409, "recognition_off")
+
+
+def test_a_mixed_document_is_ready_and_tells_what_is_still_recognised(vera: Caller, corpus: Corpus) -> None:
+    mixed = make_document(corpus, "mixed.pdf", ["Words.", "", ""])
+    make_next_revision(
+        mixed,
+        status=Revision.Status.READING,
+        stage="Recognising text",
+        done=1,
+        total=2,
+        seconds_left=20,
+        options={"ocr": "scans"},
+    )
+    shown = vera.get(f"/documents/{mixed.pk}").json()
+
+    assert (shown["status"], shown["stage"], shown["seconds_left"]) == ("ready", "Recognising text", 20)
+    assert shown["progress"] == {"done": 1, "total": 2}
+    assert (shown["pages"], shown["pages_not_read"]) == (3, 2)
+    assert shown["tokens"] > 0
+    assert shown["read_again"] == {"status": "reading", "ocr": "scans", "error": None}
+    assert vera.get(f"/corpora/{corpus.pk}").json()["documents"] == [shown]
+    assert vera.get(f"/corpora/{corpus.pk}/documents").json()["items"] == [shown]
+
+
+def test_a_scan_is_reading_until_a_page_of_it_is_recognised(vera: Caller, corpus: Corpus) -> None:
+    scan = make_document(corpus, "scan.pdf", ["", ""])
+    make_next_revision(scan)
+    shown = vera.get(f"/documents/{scan.pk}").json()
+    assert (shown["status"], shown["stage"]) == ("reading", "Waiting: recognising text")
+
+
+def test_a_failed_reading_again_leaves_the_document_ready(vera: Caller, corpus: Corpus) -> None:
+    document = make_document(corpus)
+    make_next_revision(
+        document,
+        status=Revision.Status.FAILED,
+        error_code="took_too_long",
+        error_sentence="It took too long.",
+        options={"ocr": "all"},
+    )
+    shown = vera.get(f"/documents/{document.pk}").json()
+    assert (shown["status"], shown["error"], shown["stage"]) == ("ready", None, "")
+    assert shown["read_again"] == {
+        "status": "failed",
+        "ocr": "all",
+        "error": {"code": "took_too_long", "message": "It took too long."},
+    }
+
+
+def test_what_the_file_says_of_itself_is_told(vera: Caller, corpus: Corpus) -> None:
+    document = make_document(corpus)
+    Revision.objects.filter(document=document).update(
+        facts={
+            "attachments": [{"name": "rents.xlsx", "size_bytes": 12}, "old.txt"],
+            "repaired": "It was mended.",
+            "notes": ["Its XFA form is not read."],
+        }
+    )
+    shown = vera.get(f"/documents/{document.pk}").json()
+    assert shown["attachments"] == [
+        {"name": "rents.xlsx", "size_bytes": 12},
+        {"name": "old.txt", "size_bytes": None},
+    ]
+    assert shown["remarks"] == ["It was mended.", "Its XFA form is not read."]
