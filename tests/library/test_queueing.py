@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 import uuid
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -443,3 +445,56 @@ def test_one_that_came_just_now_has_its_message_on_the_way(
     monkeypatch.setattr(queueing, "_messages", lambda queue: 0)
     queueing.repeat_lost_hints()
     assert hints == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite locks the whole database")
+def test_a_database_that_is_really_locked_for_longer_than_the_timeout_costs_nothing(
+    busy: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "_PAUSES_SECONDS", (0.2,) * 20)
+    revision = waiting_document(busy)
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout = 50")
+    locked, unlock = threading.Event(), threading.Event()
+
+    def lock() -> None:
+        with closing(sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            locked.set()
+            unlock.wait(10)
+            other.execute("ROLLBACK")
+
+    def work(claim: Claim) -> None:
+        threading.Thread(target=lock).start()
+        assert locked.wait(5)
+        threading.Timer(0.7, unlock.set).start()
+        claim.write(done=1)
+
+    work_on(str(revision.pk), work)
+    now = revision_now(revision)
+    assert (now.status, now.claim, now.attempts, now.error_code) == ("reading", None, 0, "")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="only a server cuts connections")
+def test_a_server_that_cuts_its_connections_costs_nothing(busy: Corpus) -> None:
+    revision = waiting_document(busy)
+
+    def cut() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid != pg_backend_pid()"
+            )
+        connection.close()
+
+    def work(claim: Claim) -> None:
+        thread = threading.Thread(target=cut)
+        thread.start()
+        thread.join()
+        claim.write(done=1)
+
+    work_on(str(revision.pk), work)
+    now = revision_now(revision)
+    assert (now.status, now.claim, now.attempts, now.error_code) == ("reading", None, 0, "")
