@@ -16,9 +16,14 @@ HEIGHT = 800
 REPORT_VIOLATIONS = """document.addEventListener("securitypolicyviolation", (event) =>
     console.error(`policy: ${event.violatedDirective} ${event.target?.outerHTML?.slice(0, 200)}`))"""
 
+# A picture that waits to be scrolled to is not under way.
 SETTLED = """() => document.readyState === "complete"
     && !document.querySelector(".htmx-request, .htmx-settling, .htmx-swapping")
-    && [...document.images].every((image) => image.complete)"""
+    && [...document.images].every((image) => {
+        const box = image.getBoundingClientRect();
+        const isAway = box.top > innerHeight || box.bottom < 0;
+        return image.complete || (image.loading === "lazy" && isAway);
+    })"""
 
 # Text is clipped when an ancestor that hides its overflow, or the window, ends before it does, and no tooltip
 # gives it whole. What scrolls may reach out of its frame's sight; then the frame itself must be in the window.
