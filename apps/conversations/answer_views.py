@@ -21,7 +21,7 @@ from apps.conversations.export import answer_markdown
 from apps.conversations.models import Answer
 from apps.conversations.threads import turn_of
 from apps.conversations.views import conversation_url, pane_context
-from apps.library.access import document_for, page_for
+from apps.library.access import document_for, page_of
 from apps.library.page_views import page_lines, show_viewer
 from apps.library.viewer import ViewerPage, highlight_boxes, read_tab, read_zoom
 from apps.workspaces.access import Right, workspace_for
@@ -124,13 +124,7 @@ def cite(
     back = conversation_url(found.question.conversation, found)
     try:
         document = document_for(request.user, entry["document_id"], workspace=workspace)
-        page = page_for(
-            request.user,
-            entry["document_id"],
-            number,
-            revision_id=entry["revision_id"],
-            workspace=workspace,
-        )
+        page = page_of(document, number, revision_id=entry["revision_id"])
     except Http404:
         return _source_removed(request, workspace, note, back)
     viewer = ViewerPage(

@@ -36,7 +36,10 @@ def revision_for(
     actor: Actor, document_id: object, *, revision_id: object = None, workspace: Workspace | None = None
 ) -> Revision:
     """The current revision, or another one of the same document. Http404 or PermissionDenied."""
-    document = document_for(actor, document_id, workspace=workspace)
+    return _revision_of(document_for(actor, document_id, workspace=workspace), revision_id)
+
+
+def _revision_of(document: Document, revision_id: object) -> Revision:
     revision = document.current_revision
     if revision_id is not None and (revision is None or str(revision.pk) != str(revision_id)):
         revision = Revision.objects.filter(document=document, pk=lookup_id(revision_id)).first()
@@ -55,7 +58,12 @@ def page_for(
     workspace: Workspace | None = None,
 ) -> Page:
     """A page of the current revision, or of another one of the same document. Http404 or PermissionDenied."""
-    revision = revision_for(actor, document_id, revision_id=revision_id, workspace=workspace)
+    return page_of(document_for(actor, document_id, workspace=workspace), number, revision_id=revision_id)
+
+
+def page_of(document: Document, number: int, *, revision_id: object = None) -> Page:
+    """page_for of a document that came through the door. Http404. One query for the current revision's pages."""
+    revision = _revision_of(document, revision_id)
     page = Page.objects.filter(revision=revision, number=min(number, 2**31 - 1)).first()
     if page is None:
         raise Http404

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from apps.common.http import HtmxRequest
-from apps.library.access import document_for, page_for
+from apps.library.access import document_for, page_of
 from apps.library.downloads import original_response
 from apps.library.forms import PageForm
 from apps.library.ingestion.guards import IngestionError
@@ -40,9 +40,7 @@ def page(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID, numb
     revision = document.current_revision
     if "revision" not in request.GET and revision is not None and revision.page_count == 0:
         return show_document(request, workspace, document)
-    found = page_for(
-        request.user, document_id, number, revision_id=request.GET.get("revision"), workspace=workspace
-    )
+    found = page_of(document, number, revision_id=request.GET.get("revision"))
     problem = ""
     form = PageForm(request.GET)
     if form.is_valid():
@@ -55,13 +53,7 @@ def page(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID, numb
             query.pop("page", None)
             return redirect(f"{url}?{query.urlencode()}" if query else url)
         else:
-            found = page_for(
-                request.user,
-                document_id,
-                wanted.number,
-                revision_id=found.revision_id,
-                workspace=workspace,
-            )
+            found = page_of(document, wanted.number, revision_id=found.revision_id)
     viewer = ViewerPage(
         workspace,
         document,
