@@ -199,7 +199,7 @@ class _Zygote:
                 words = f"{type(error).__name__}: {error}"
                 if isinstance(error, OSError) and error.errno == errno.EFBIG:
                     end = {"_end": "limit", "limit": "disk"}
-                elif "malloc" in words or "bad_alloc" in words or "out of memory" in words:
+                elif "alloc" in words or "out of memory" in words:
                     end = {"_end": "limit", "limit": "memory"}
                 else:
                     end = {"_end": "error", "error": words[:500]}

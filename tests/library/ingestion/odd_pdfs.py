@@ -67,7 +67,7 @@ def stream(facts: bytes, content: bytes) -> bytes:
     return b"<<%s/Length %d>>stream\n%s\nendstream" % (facts, len(content), content)
 
 
-def endless_forms(levels: int = 20) -> bytes:
+def endless_forms(levels: int = 13) -> bytes:
     """One page whose forms each draw the next one ten times: 10 ** levels of them in less than 2.8 kB."""
     forms = [
         stream(
@@ -93,7 +93,7 @@ def endless_forms(levels: int = 20) -> bytes:
 
 def with_picture(facts: bytes, content: bytes, words: bytes = b"") -> bytes:
     """A page with words, if any, and one picture over all of it."""
-    drawn = b"q 595 0 0 842 0 0 cm /i Do Q" + (b" BT /f 12 Tf 72 720 Td (%s) Tj ET" % words if words else b"")
+    drawn = b"q 595 0 0 842 0 0 cm /i Do Q" + (b" BT /f 4 Tf 30 720 Td (%s) Tj ET" % words if words else b"")
     return plain(
         [
             b"<</Type/Catalog/Pages 2 0 R>>",
@@ -155,8 +155,8 @@ def picture_bombs() -> dict[str, bytes]:
         "flate, sides past 32 bits": with_picture(facts(2**31, 2**31, b"/FlateDecode"), zeros[:1000]),
         "run length": with_picture(facts(65_000, 65_000, b"/RunLengthDecode"), b"\x81\0" * 50_000),
         "fax": with_picture(
-            b"/DecodeParms<</K -1/Columns 65000/Rows 65000>>"
-            + facts(65_000, 65_000, b"/CCITTFaxDecode", bits),
+            b"/DecodeParms<</K -1/Columns 20000/Rows 20000>>"
+            + facts(20_000, 20_000, b"/CCITTFaxDecode", bits),
             b"\xff" * 20_000,
         ),
         "jpeg header": with_picture(facts(65_500, 65_500, b"/DCTDecode"), _jpeg(65_500, 65_500)),

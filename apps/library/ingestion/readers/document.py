@@ -33,7 +33,7 @@ def read_loaded(document: Any, number: int, label: str) -> PageText:
     except MemoryError:
         raise
     except Exception as error:
-        if "malloc" in str(error):
+        if "alloc" in str(error):
             raise MemoryError from error
         return PageText.unreadable(
             number, label, f"The page is damaged: {one_line(str(error), 120) or type(error).__name__}."

@@ -44,7 +44,7 @@ def open_paged(data: memoryview, password: str = "", *, kind: Kind) -> Any:
     except (pymupdf.FileDataError, pymupdf.EmptyFileError) as error:
         words = f"{error.__cause__} {error.__context__}"
         # A failed allocation hides behind the same error.
-        if "malloc" in words:
+        if "alloc" in words:
             raise MemoryError from error
         raise IngestionError("locked" if "DRM" in words else "damaged") from error
     # MuPDF opens what it sees, whatever it is asked for.

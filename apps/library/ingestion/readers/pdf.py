@@ -40,7 +40,7 @@ def open_pdf(data: memoryview, password: str = "") -> Any:
         document = pymupdf.open(stream=data, filetype="pdf")
     except (pymupdf.FileDataError, pymupdf.EmptyFileError) as error:
         # A failed allocation hides behind the same error.
-        if "malloc" in f"{error.__cause__} {error.__context__}":
+        if "alloc" in f"{error.__cause__} {error.__context__}":
             raise MemoryError from error
         raise IngestionError("damaged") from error
     if not document.is_pdf:
