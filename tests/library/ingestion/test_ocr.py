@@ -20,6 +20,7 @@ from apps.library.ingestion.pictures import render_page
 from apps.library.ingestion.pymupdf_lean import pymupdf
 from apps.library.ingestion.quotes import find_boxes
 from apps.library.ingestion.sandbox import Cancelled, Sandbox
+from tests.library.ingestion.odd_pdfs import endless_forms
 from tests.library.ingestion.pdfs import save
 from tests.library.ingestion.scans import CLAUSES, alike, both, lines, scan_file, scanned
 
@@ -74,7 +75,9 @@ def test_a_page_turned_by_the_file_is_read(tmp_path: Path) -> None:
 
 def test_two_columns_are_read_one_after_the_other_also_askew(tmp_path: Path) -> None:
     left = [f"Left column, line {number} of the" for number in ["one", "two", "three", "four", "five", "six"]]
-    right = [f"Right side, line {number} of it all" for number in ["one", "two", "three", "four", "five", "six"]]
+    right = [
+        f"Right side, line {number} of it all" for number in ["one", "two", "three", "four", "five", "six"]
+    ]
     draw = both(
         lines(["A title that runs over both of the columns below it, in full"], y=60),
         lines(left, x=60),
@@ -84,6 +87,16 @@ def test_two_columns_are_read_one_after_the_other_also_askew(tmp_path: Path) -> 
     expected = "\n".join(["A title that runs over both of the columns below it, in full", *left, *right])
     for page in recognised(path, 1, 2):
         assert alike(page.text, expected) > 0.97, page.text
+
+
+def test_lines_that_are_printed_far_apart_are_no_paragraphs_each(tmp_path: Path) -> None:
+    draw = both(
+        *(lines([line], y=100 + 24 * number) for number, line in enumerate(CLAUSES)),
+        lines(["A new one."], y=300),
+    )
+    page = one(scan_file(tmp_path / "spaced.pdf", draw))
+    assert page.text.count("\n\n") == 1
+    assert page.text.endswith("\n\nA new one.")
 
 
 def test_cells_of_a_row_stay_together(tmp_path: Path) -> None:
@@ -173,26 +186,24 @@ def test_stopping_kills_the_child_at_once(tmp_path: Path) -> None:
 
 
 def test_a_page_past_its_limit_costs_only_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = scan_file(
-        tmp_path / "slow.pdf", lines(["A short page"]), lines(CLAUSES * 9), lines(["Another short page"])
-    )
+    path = scan_file(tmp_path / "slow.pdf", lines(CLAUSES[:1]), lines(CLAUSES[1:2]))
+    with pymupdf.open(path) as document, pymupdf.open(stream=endless_forms(), filetype="pdf") as endless:
+        document.insert_pdf(endless, start_at=1)
+        document.saveIncr()
     monkeypatch.setattr(ocr, "CPU_SECONDS", 3)
     pages = recognised(path, 1, 2, 3)
-    assert [page.number for page in pages] == [1, 2, 3]
-    assert [page.found for page in pages] == [True, False, True]
+    assert [(page.number, page.found) for page in pages] == [(1, True), (2, False), (3, True)]
     assert (
         pages[1].reason == "Recognising its text used more than 3 seconds of processor time and was stopped."
     )
 
 
 def test_a_page_of_metres_is_drawn_smaller(tmp_path: Path) -> None:
-    def draw(page: Any) -> None:
-        page.insert_text((400, 2_000), "A plan of the whole estate", fontsize=180)
-
     document = pymupdf.open()
-    draw(document.new_page(width=4_000, height=4_000))
-    document.save(tmp_path / "plan.pdf")
-    assert "whole estate" in one(tmp_path / "plan.pdf").text
+    page = document.new_page(width=9_000, height=600)
+    page.insert_text((400, 400), "A banner for the whole street", fontsize=280)
+    document.save(tmp_path / "banner.pdf")
+    assert "whole street" in one(tmp_path / "banner.pdf").text
 
 
 def test_the_child_reads_without_network_and_files(tmp_path: Path) -> None:
