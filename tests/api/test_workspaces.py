@@ -1,9 +1,11 @@
 from __future__ import annotations
 
-from apps.library.models import Corpus
+from typing import Any
+
+from apps.library.models import Corpus, Upload
 from apps.workspaces.models import Workspace
 from tests.api.conftest import UNKNOWN, Caller, error_code
-from tests.factories import add_member, make_workspace
+from tests.factories import add_member, make_corpus, make_document, make_workspace
 
 
 def test_the_list_holds_the_workspaces_one_is_in_with_ones_role(
@@ -48,3 +50,19 @@ def test_a_name_is_needed_and_nothing_else_is_taken(alice: Caller, workspace: Wo
         assert refused.status_code == 422, body
         assert error_code(refused) == "invalid_request"
     assert refused.json()["error"]["details"]["fields"][0]["field"] == "workspace"
+
+
+def test_storage_is_told_in_bytes(
+    bob: Caller, vera: Caller, charlie: Caller, workspace: Workspace, settings: Any
+) -> None:
+    corpus = make_corpus(workspace)
+    make_document(corpus, added_by=bob.user, size_bytes=300)
+    make_document(corpus, size_bytes=50)
+    Upload.objects.create(workspace=workspace, corpus=corpus, owner=bob.user, name="a.pdf", size_bytes=7)
+    settings.WORKSPACE_QUOTA_BYTES, settings.MEMBER_QUOTA_BYTES = 1000, 400
+    path = f"/workspaces/{workspace.pk}/storage"
+    whole = {"used_bytes": 350, "arriving_bytes": 7, "quota_bytes": 1000}
+    own = {"used_bytes": 300, "arriving_bytes": 7, "quota_bytes": 400}
+    assert bob.get(path).json() == {**whole, "own": own}
+    assert vera.get(path).json() == {**whole, "own": None}
+    assert charlie.get(path).status_code == 404

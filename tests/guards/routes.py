@@ -242,6 +242,7 @@ API: dict[str, Route] = {
     f"{_v1}openapi.json": api(get=Call(SIGNED_IN)),
     f"{_v1}workspaces": api(get=Call(SIGNED_IN), post=Call(SIGNED_IN, NAME)),
     f"{_v1}workspaces/<workspace_id>/corpora": api(get=Call(VIEWERS), post=Call(MEMBERS, NAME)),
+    f"{_v1}workspaces/<workspace_id>/storage": api(get=Call(VIEWERS)),
     f"{_v1}corpora/<corpus_id>": api(get=Call(VIEWERS), patch=Call(MEMBERS, NAME), delete=Call(ADMINS)),
     f"{_v1}corpora/<corpus_id>/documents": api(get=Call(VIEWERS), post=Call(MEMBERS, a_pdf)),
     f"{_v1}corpora/<corpus_id>/uploads": api(
