@@ -7,11 +7,17 @@ a whole column in one block: those are taken line by line, so that rows come tog
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any, NamedTuple
 
 from apps.library.ingestion.pymupdf_lean import pymupdf
-from apps.library.ingestion.reading_order import PROSE_CHARACTERS, Block, in_reading_order
+from apps.library.ingestion.reading_order import (
+    GUTTER,
+    PROSE_CHARACTERS,
+    Block,
+    in_reading_order,
+)
 
 # Without TEXT_PRESERVE_LIGATURES: models quote “fi”, not “ﬁ”. Images only lend their boxes, none is decoded.
 _FLAGS = (
@@ -25,6 +31,8 @@ _SCALE = 100
 # Fewer short lines below each other are a heading. Lines of less than this many points share their height.
 _COLUMN_OF_CELLS = 4
 _SMALLEST_LINE = 8.0
+# Lines below each other are together about as high as their block; side by side they are higher.
+_SHARED_HEIGHT = 0.8
 # A gap larger than this between pieces, in points, is a new paragraph.
 _PARAGRAPH_GAP = 4.0
 # What parts words; wider spaces of typography do not.
@@ -50,16 +58,23 @@ def read_layout(page: Any) -> Layout:
     picture_area = 0.0
     # Counted as extractWORDS does it: pictures have no number.
     number = -1
-    for block in _structure(text_page):
+    structure = _structure(text_page)
+    for block in structure:
         if block["type"] == "image":
             picture_area += _area_inside(block["bbox"], frame)
         elif block["type"] == "text":
             number += 1
             blocks += _pieces(block, number, frame)
-    if page.rotation:
-        blocks = [_turned(block, page.rotation_matrix) for block in blocks]
+    turn = page.rotation_matrix if page.rotation else None
+    if turn is None:
+        blocks = in_reading_order(blocks)
+    elif _lies_on_its_side(structure, page.rotation):
+        # The order is that of the upright page.
+        blocks = [_turned(block, turn) for block in in_reading_order(blocks)]
+    else:
+        blocks = in_reading_order([_turned(block, turn) for block in blocks])
     page_area = frame.width * frame.height
-    return Layout(in_reading_order(blocks), min(picture_area, page_area), page_area, text_page)
+    return Layout(blocks, min(picture_area, page_area), page_area, text_page)
 
 
 def join(blocks: list[Block]) -> str:
@@ -120,7 +135,7 @@ def _pieces(block: dict[str, Any], number: int, frame: Any) -> list[Block]:
     box = block["bbox"]
     x0, y0 = box["x"] / _SCALE, box["y"] / _SCALE
     x1, y1 = x0 + box["w"] / _SCALE, y0 + box["h"] / _SCALE
-    if not _is_tabular(text, y1 - y0):
+    if not (_is_tabular(text, y1 - y0) or _are_side_by_side(lines, box["h"])):
         if not text.strip():
             return []
         top, bottom = _box(lines[0])[1], _box(lines[-1])[3]
@@ -164,6 +179,20 @@ def _without_spaces(text: str, x0: float, x1: float) -> tuple[float, float]:
     return x0 + before * unit, x1 - after * unit
 
 
+def _lies_on_its_side(structure: list[dict[str, Any]], rotation: int) -> bool:
+    """Whether a quarter turn of the page lays its lines on their side; mostly it sets them upright."""
+    if rotation % 180 == 0:
+        return False
+    along = across = 0
+    for block in structure:
+        for line in block.get("lines", ()):
+            if line["bbox"]["w"] > line["bbox"]["h"]:
+                along += len(line["text"])
+            else:
+                across += len(line["text"])
+    return along > across
+
+
 def _turned(block: Block, turn: Any) -> Block:
     x0, y0, x1, y1 = pymupdf.Rect(block[:4]) * turn
     return Block(x0, y0, x1, y1, block.text, block.place)
@@ -175,6 +204,19 @@ def _is_tabular(text: str, height: float) -> bool:
     if lines < 2 or len(text) >= PROSE_CHARACTERS * lines:
         return False
     return lines >= _COLUMN_OF_CELLS or height < lines * _SMALLEST_LINE
+
+
+def _are_side_by_side(lines: list[dict[str, Any]], height: float) -> bool:
+    """Whether one block holds columns: lines on the same height, and a gutter that none of them crosses."""
+    boxes = [line["bbox"] for line in lines]
+    if height > _SHARED_HEIGHT * sum([box["h"] for box in boxes]):
+        return False
+    edge = math.inf
+    for left, right in sorted([(box["x"], box["x"] + box["w"]) for box in boxes]):
+        if left - edge >= GUTTER * _SCALE:
+            return True
+        edge = right if edge == math.inf else max(edge, right)
+    return False
 
 
 def _follows_in_row(left: Block, right: Block) -> bool:

@@ -13,13 +13,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 # Points. Word spaces stay below, gutters of two-column print start around 12.
-_GUTTER = 7.0
+GUTTER = 7.0
 # Blocks of a band may overlap by this much: descenders reach into the next line.
 _OVERLAP = 2.0
 # A column of prose holds lines of at least this many characters; cells of a table are shorter.
 PROSE_CHARACTERS = 25
 # A box that is tall and narrow holds a line that runs up or down the page when it has more letters than this.
 _LETTERS_OF_A_WORD = 4
+# The room of a letter along its line, in points, with room to spare.
+_POINTS_OF_A_LETTER = 14.0
 # The comparison of boxes that overlap grows with the cube of their number.
 _MOST_TANGLED = 60
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff]")
@@ -49,7 +51,7 @@ def in_reading_order(blocks: Sequence[Block]) -> list[Block]:
     turned = [block for block in blocks if _is_turned(block)]
     if not turned:
         return _order(list(blocks), right_to_left, depth=0)
-    if 2 * sum(len(block.text) for block in turned) > sum(len(block.text) for block in blocks):
+    if _runs_sideways(blocks):
         # Lines run from top to bottom: the file's own order is the better guess.
         return list(blocks)
     # A stamp that runs up the margin reaches over every line beside it: it comes last.
@@ -57,8 +59,19 @@ def in_reading_order(blocks: Sequence[Block]) -> list[Block]:
     return _order(upright, right_to_left, depth=0) + turned
 
 
+def _runs_sideways(blocks: Sequence[Block]) -> bool:
+    """Whether most letters stand in lines that run up or down."""
+    turned = sum(len(block.text) for block in blocks if _is_turned(block))
+    return 2 * turned > sum(len(block.text) for block in blocks)
+
+
 def _is_turned(block: Block) -> bool:
-    return block.y1 - block.y0 > 3 * (block.x1 - block.x0) and len(block.text) > _LETTERS_OF_A_WORD
+    """Whether its lines run up or down the page: tall, and not because of their number."""
+    height = block.y1 - block.y0
+    if len(block.text) <= _LETTERS_OF_A_WORD or height <= 3 * (block.x1 - block.x0):
+        return False
+    lines = block.text.strip().count("\n") + 1
+    return lines == 1 or height * lines < _POINTS_OF_A_LETTER * len(block.text)
 
 
 def _order(blocks: list[Block], right_to_left: bool, depth: int) -> list[Block]:
@@ -162,7 +175,7 @@ def _columns(blocks: list[Block]) -> list[list[Block]]:
     columns: list[list[Block]] = []
     edge = float("-inf")
     for block in sorted(blocks, key=lambda block: block.x0):
-        if block.x0 - edge >= _GUTTER:
+        if block.x0 - edge >= GUTTER:
             columns.append([])
         columns[-1].append(block)
         edge = max(edge, block.x1)
