@@ -167,7 +167,7 @@ def test_white_text_on_dark_ground_and_a_layer_over_a_scan_are_not_hidden(path: 
         page.insert_textbox(pymupdf.Rect(72, 72, 523, 770), pdfs.PROSE, render_mode=3)
 
     pages = read(pdfs.save(path, heading, recognised))
-    assert [page.flags for page in pages] == [(), ()]
+    assert [page.flags for page in pages] == [(), ("pictures",)]
     assert [page.state for page in pages] == ["read", "read"]
 
 
