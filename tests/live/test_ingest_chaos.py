@@ -132,16 +132,20 @@ def test_a_worker_that_is_asked_to_leave_hands_its_document_back(
     wait_for(
         lambda: client.get(f"/documents/{document}")["progress"]["done"] > 100, seconds=30, what="100 pages"
     )
-    started_at = time.monotonic()
     [main] = processes(stack, "main")
     main.terminate()
+    # The supervisor would kill it after as long.
     main.wait(8)
-    left_after = time.monotonic() - started_at
+    [(status, claim, done)] = rows(
+        stack,
+        f"SELECT status, claim, done FROM library_revision WHERE document_id = '{document.replace('-', '')}'",
+    )
+    assert (status, claim) == ("reading", None)
+    assert 100 < done < 1500
     [read] = client.wait_until_read([document], seconds=60)
 
-    assert left_after < 5
     assert (read["status"], read["pages"], read["pages_not_read"]) == ("ready", 1500, 0)
-    # The attempt that was handed back, and the one that ended it.
+    # What was handed back is not counted.
     assert attempts(stack, document) == 1
     assert wrong_pages(stack) == []
 
@@ -152,16 +156,24 @@ def test_one_page_overtakes_the_backlog_of_another_workspace(
     busy, quiet = clients[1], clients[2]
     busy_corpus, quiet_corpus = busy.new_corpus("Busy"), quiet.new_corpus("Quiet")
     for number in range(2):
-        busy.upload(busy_corpus, f"long{number}.pdf", pdf_bytes(pages(4000, f"Volume {number}")))
+        busy.upload(busy_corpus, f"long{number}.pdf", pdf_bytes(pages(3000, f"Volume {number}")))
     for number in range(60):
         busy.upload(busy_corpus, f"{number}.pdf", pdf_bytes([f"Note {number}."]))
-    started_at = time.monotonic()
     one = quiet.upload(quiet_corpus, "one.pdf", pdf_bytes(["The only page."]))["id"]
-    [read] = quiet.wait_until_read([one], seconds=40)
-    took = time.monotonic() - started_at
+    [read] = quiet.wait_until_read([one], seconds=60)
 
     assert read["status"] == "ready"
-    waiting = [one for one in busy.all(f"/corpora/{busy_corpus}/documents") if one["status"] == "uploaded"]
-    assert len(waiting) > 30, "the backlog was gone before it could be overtaken"
-    # Both readers may have begun a slice of ten seconds just now.
-    assert took < 15
+    [(overtaken, taken_before, seconds)] = rows(
+        stack,
+        f"""
+        SELECT sum(busy.queued_at < one.queued_at AND (busy.taken_at IS NULL OR busy.taken_at > one.taken_at)),
+            sum(busy.taken_at > one.queued_at AND busy.taken_at < one.taken_at),
+            max((julianday(one.taken_at) - julianday(one.queued_at)) * 86400)
+        FROM library_revision one, library_revision busy
+        WHERE one.document_id = '{one.replace("-", "")}' AND busy.workspace_id != one.workspace_id
+        """,
+    )
+    assert overtaken > 10, "the backlog was gone before it could be overtaken"
+    # A worker may have been choosing when it came; two long documents may each have begun their slice.
+    assert taken_before <= 2
+    assert seconds < 15

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.factories import pdf_bytes
 from tests.live.client import ApiClient, ApiError
 from tests.live.disturbance import Disturber, Outcome, Settling, outcome, people, rows, wrong_pages
-from tests.services import LiveStack, run_live_stack
+from tests.services import LiveStack, create_database, libpq_address, run_live_stack, run_postgres
 
 pytestmark = pytest.mark.services
 
@@ -175,3 +176,65 @@ def is_same(found: Outcome, expected: Outcome) -> bool:
     return (found.status, found.code, found.pages) == (expected.status, expected.code, expected.pages) and (
         found.not_read - expected.not_read <= 2
     )
+
+
+def test_a_broker_that_is_away_for_a_minute(stack: LiveStack) -> None:
+    """It hangs, which is worse than being gone: whoever asks waits for an answer."""
+    [client] = people(stack, "Dora")
+    corpus_id = client.new_corpus("Away")
+    words = "Notice is given in writing. " * 40
+    before = [
+        bring(
+            client,
+            corpus_id,
+            f"{number}.pdf",
+            pdf_bytes([f"{number}, {page}. {words}" for page in range(400)]),
+        )
+        for number in range(4)
+    ]
+    redis = stack.part("redis")
+    redis.suspend()
+    started_at = time.monotonic()
+    try:
+        meanwhile = bring(client, corpus_id, "meanwhile.pdf", pdf_bytes([f"Meanwhile. {words}"]))
+        upload_seconds = time.monotonic() - started_at
+        time.sleep(max(0.0, 60 - upload_seconds))
+    finally:
+        redis.resume()
+    back_at = time.monotonic()
+    documents = client.wait_until_read([*before, meanwhile], seconds=SETTLED_WITHIN_SECONDS)
+
+    print(
+        f"\nan upload took {upload_seconds:.1f} s meanwhile; settled {time.monotonic() - back_at:.0f} s after"
+    )
+    assert {one["status"] for one in documents} == {"ready"}
+    assert wrong_pages(stack) == []
+
+
+def test_a_database_server_that_cuts_its_connections(tmp_path: Path) -> None:
+    with run_postgres() as server:
+        url = create_database(server, "cut")
+        environment = {"DOCANALYST_OCR": "0", "DATABASE_URL": url}
+        with run_live_stack(tmp_path / "data", environment=environment) as stack:
+            [client] = people(stack, "Erna")
+            corpus_id = client.new_corpus("Cut")
+            words = "Notice is given in writing. " * 40
+            ids = [
+                bring(
+                    client,
+                    corpus_id,
+                    f"{number}.pdf",
+                    pdf_bytes([f"{number}, {page}. {words}" for page in range(500)]),
+                )
+                for number in range(8)
+            ]
+            for _ in range(10):
+                with psycopg.connect(libpq_address(url), autocommit=True) as connection:
+                    connection.execute(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid != pg_backend_pid()"
+                    )
+                time.sleep(1)
+            settling = Settling([(client, corpus_id)])
+            settling.wait(SETTLED_WITHIN_SECONDS)
+    assert set(settling.last) == set(ids)
+    assert {(one["status"], one["pages"]) for one in settling.last.values()} == {("ready", 500)}
