@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,20 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from apps.common.http import Refused
 from apps.library import reading, services
+from apps.library.ingestion.limits import Limits
+from apps.library.ingestion.pipeline import PipelineOptions
 from apps.library.models import Page, Revision
 from tests.factories import make_corpus, make_user, make_workspace
+from tests.library.ingestion.odd_pdfs import every_case
 
-ROWS: list[dict[str, Any]] = tomllib.loads(
-    (Path(__file__).parent / "corpora_states.toml").read_text(encoding="utf-8")
-)["file"]
+TABLE = tomllib.loads((Path(__file__).parent / "corpora_states.toml").read_text(encoding="utf-8"))
+ROWS: list[dict[str, Any]] = TABLE["file"]
+MADE: list[dict[str, Any]] = TABLE["made"]
+
+
+@pytest.fixture(scope="module")
+def cases() -> dict[str, bytes]:
+    return every_case()
 
 
 def outcome(name: str, content: bytes, password: str = "") -> tuple[Revision | None, str]:
@@ -55,6 +64,26 @@ def test_file_ends_as_settled(corpora: Path, row: dict[str, Any]) -> None:
     assert list(pages.values_list("number", flat=True)) == list(range(1, row["pages"] + 1))
     assert pages.filter(state=Page.State.UNREADABLE).count() == row.get("missing", 0)
     assert revision.facts["encrypted"] == row.get("encrypted", False)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("row", MADE, ids=[row["name"] for row in MADE])
+def test_odd_file_ends_as_settled(
+    cases: dict[str, bytes], row: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The limits of a day would take minutes to be met.
+    monkeypatch.setattr(
+        reading, "PipelineOptions", partial(PipelineOptions, limits=Limits(wall_seconds=6, cpu_seconds=3))
+    )
+    revision, code = outcome("odd.pdf", cases[row["name"]])
+    assert revision is not None
+    assert (revision.status, code, revision.page_count) == (row["state"], row.get("code", ""), row["pages"])
+    states = Page.objects.filter(revision=revision).values_list("state", flat=True)
+    assert list(states) == row["page_states"]
+
+
+def test_every_odd_file_is_in_the_table(cases: dict[str, bytes]) -> None:
+    assert [row["name"] for row in MADE] == list(cases)
 
 
 def test_every_file_of_the_corpora_is_in_the_table(corpora: Path) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from PIL import Image
@@ -167,6 +166,22 @@ def picture_bombs() -> dict[str, bytes]:
     }
 
 
-def save(path: Path, content: bytes) -> Path:
-    path.write_bytes(content)
-    return path
+def _pages(*draw: Callable[[Any], None]) -> bytes:
+    document = pymupdf.open()
+    for function in draw:
+        function(document.new_page())
+    made: bytes = document.tobytes()
+    return made
+
+
+def every_case() -> dict[str, bytes]:
+    """All of them by name, as corpora_states.toml names them."""
+    return {
+        "a scan with a Bates stamp": _pages(stamped_scan),
+        "words and scans in one file": _pages(pdfs.prose, pdfs.picture, pdfs.prose),
+        "a text layer of gibberish": _pages(gibberish, pdfs.prose),
+        "sticky notes": _pages(notes),
+        "a filled form": _pages(form),
+        "forms that never end": endless_forms(),
+        **{f"a picture past all limits: {name}": content for name, content in picture_bombs().items()},
+    }
