@@ -138,7 +138,8 @@ class PageOut(Schema):
     source: Literal["text_layer", "ocr", "vision"]
     reason: str = Field("", description="Why it is not `read`.")
     flags: list[str] = Field(
-        [], description="What a reader should know: `hidden_text`, `annotations`, `form_values`, `blank` …"
+        [],
+        description="What a reader should know: `hidden_text`, `annotations`, `form_values`, `pictures`, `blank` …",
     )
 
 
@@ -198,7 +199,7 @@ class PlanOut(Schema):
     model_id: str
     endpoint: str | None
     fallbacks: list[str] = Field(
-        description="Endpoints called when this one cannot be. Empty for now: a question goes to one endpoint alone."
+        description="Endpoints of other hosts that are asked, in this order, when this one cannot answer."
     )
     reading: str
     passes: list[PlannedPassOut]
@@ -316,6 +317,11 @@ class NotSentOut(Schema):
     reason: str
 
 
+class AttemptOut(Schema):
+    attempt: int
+    endpoint: str
+
+
 class PassOut(Schema):
     number: int
     kind: str
@@ -330,6 +336,7 @@ class PassOut(Schema):
     status: str
     finish_reason: str
     attempts: int
+    asked: list[AttemptOut] = Field(description="The attempts that reached a host.")
 
 
 class ImagesLeftOutOut(Schema):

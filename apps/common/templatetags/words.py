@@ -64,7 +64,7 @@ def seconds(value: float | None) -> str:
 
 @register.filter
 def duration(seconds: float | None) -> str:
-    """An estimate in one unit: 20 → “less than a minute”, 240 → “about 4 minutes”, 9000 → “about 3 hours”."""
+    """An estimate in one unit: 20 → “less than a minute”, 240 → “about 4 minutes”, 10,800 → “about 3 hours”."""
     if seconds is None:
         return "–"
     if seconds < 45:
