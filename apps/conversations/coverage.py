@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import asdict, dataclass, field
+from itertools import groupby
 from typing import Any
 
 from apps.common.amounts import amount_text
 from apps.conversations.models import Answer, ReadingPass
 from apps.conversations.plans import ranges
 from apps.library.models import Page, PageImage
+from apps.usage.models import LedgerEntry
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,18 @@ class Coverage:
     not_sent: list[dict[str, Any]]
     images_left_out: list[ImagesLeftOut]
     passes: list[ReadingPass]
+    asked: dict[uuid.UUID, list[dict[str, Any]]]
+    """The attempts of each pass that reached a host: [{attempt, endpoint}]."""
     documents: list[CoveredDocument]
 
     @property
     def pages_cited(self) -> int:
         return sum(document.cited for document in self.documents)
+
+    @property
+    def pass_rows(self) -> list[tuple[ReadingPass, str]]:
+        """Each pass with the endpoints it asked: “first, 5 attempts, then second”."""
+        return [(one, _asked_words(self.asked.get(one.pk, []), one)) for one in self.passes]
 
     def to_json(self) -> dict[str, Any]:
         """As `GET /answers/{id}/coverage` gives it; money as strings."""
@@ -76,7 +86,10 @@ class Coverage:
             "pages_sent": self.pages_sent,
             "not_sent": self.not_sent,
             "images_left_out": [asdict(images) for images in self.images_left_out],
-            "passes": [pass_json(reading_pass) for reading_pass in self.passes],
+            "passes": [
+                {**pass_json(reading_pass), "asked": self.asked.get(reading_pass.pk, [])}
+                for reading_pass in self.passes
+            ],
         }
 
 
@@ -106,7 +119,7 @@ def coverage_counts(answer: Answer) -> tuple[int, int]:
 
 
 def coverage(answer: Answer, *, with_cells: bool = False) -> Coverage:
-    """An answer's sheet from its own manifest, whatever became of the corpus. One query for passes, one for images.
+    """An answer's sheet from its own manifest, whatever became of the corpus. A query each for passes, attempts and images.
 
     with_cells: also every page for the strip, with labels as far as the pages still exist (one query more).
     """
@@ -117,8 +130,26 @@ def coverage(answer: Answer, *, with_cells: bool = False) -> Coverage:
         not_sent=answer.not_sent,
         images_left_out=images_left_out(answer),
         passes=list(answer.passes.all()),
+        asked=_asked(answer),
         documents=_documents(answer) if with_cells else [],
     )
+
+
+def _asked_words(asked: list[dict[str, Any]], reading_pass: ReadingPass) -> str:
+    tried = [
+        (endpoint, len(list(group))) for endpoint, group in groupby(asked, key=lambda one: one["endpoint"])
+    ]
+    words = [f"{endpoint}, {count} attempts" if count > 1 else endpoint for endpoint, count in tried]
+    return ", then ".join(words) or reading_pass.endpoint_id
+
+
+def _asked(answer: Answer) -> dict[uuid.UUID, list[dict[str, Any]]]:
+    found: dict[uuid.UUID, list[dict[str, Any]]] = {}
+    entries = LedgerEntry.objects.filter(answer_id=answer.pk, corrects=None).order_by("attempt")
+    for pass_id, attempt, endpoint_id in entries.values_list("reading_pass_id", "attempt", "endpoint_id"):
+        if pass_id is not None:
+            found.setdefault(pass_id, []).append({"attempt": attempt, "endpoint": endpoint_id})
+    return found
 
 
 def images_left_out(answer: Answer) -> list[ImagesLeftOut]:

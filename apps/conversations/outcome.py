@@ -18,6 +18,7 @@ from apps.conversations.selection import BLANK
 from apps.conversations.services import sent_pages
 from apps.conversations.verification import worst
 from apps.llm.catalogue import load_catalogue
+from apps.llm.names import provider_name
 from apps.llm.tokens import count_tokens
 from apps.llm.types import Usage
 from apps.usage.budgets import settle
@@ -163,6 +164,8 @@ def _notices(
     if finish_reason == "content_filter":
         notices.append(("filtered", "The host's content filter cut this answer."))
     for reading_pass in passes:
+        if finish_reason and reading_pass.endpoint_id != answer.plan.get("endpoint"):
+            notices.append(("other_host", _other_host_sentence(answer, reading_pass)))
         reported = reading_pass.tokens_reported
         if reported is not None and reported < reading_pass.tokens_counted * DROPPED_TEXT_BELOW:
             notices.append(
@@ -179,6 +182,15 @@ def _notices(
     if is_estimated and not is_built_in:
         notices.append(("estimated_usage", "The host reported no usage; tokens and cost are our own count."))
     return [{"code": code, "sentence": sentence} for code, sentence in notices]
+
+
+def _other_host_sentence(answer: Answer, reading_pass: ReadingPass) -> str:
+    catalogue = load_catalogue()
+    names = [
+        provider_name(catalogue[one]) if one in catalogue else one
+        for one in (answer.plan.get("endpoint") or "", reading_pass.endpoint_id)
+    ]
+    return f"{names[0]} could not answer; {names[1]}, which the plan named, wrote this answer."
 
 
 def _not_read_sentence(not_sent: list[dict[str, Any]]) -> str:

@@ -23,16 +23,25 @@ class PricedChoice:
 
 @dataclass(frozen=True)
 class PlanLine:
-    """What asking now would take. endpoint_name: host, with the country as far as it is known."""
+    """What asking now would take. endpoint_name: host, with the country as far as it is known.
+
+    fallback_names: the hosts that are asked in its stead, likewise.
+    """
 
     plan: Plan
     model_name: str
     endpoint_name: str
+    fallback_names: tuple[str, ...]
     choices: tuple[PricedChoice, ...]
 
     @property
     def passes(self) -> int:
         return len(self.plan.passes)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Ids of every endpoint that this line names; an answer is asked of no other in the first one's stead."""
+        return tuple(filter(None, (self.plan.endpoint_id, *self.plan.fallbacks)))
 
     @property
     def is_free(self) -> bool:
@@ -51,6 +60,7 @@ def plan_line(plan: Plan, states: Sequence[EndpointState]) -> PlanLine:
         plan=plan,
         model_name=family_name(plan.model) if plan.model else "",
         endpoint_name=host_name(chosen) if chosen else (plan.endpoint_id or ""),
+        fallback_names=tuple(host_name(by_id[one]) for one in plan.fallbacks if one in by_id),
         choices=tuple(_priced(choice, by_id.get(choice.endpoint_id)) for choice in plan.choices),
     )
 

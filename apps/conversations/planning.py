@@ -32,6 +32,8 @@ from apps.llm.names import family_name
 ANSWER_ALLOWANCE_TOKENS = 8_192
 # Hosts' chat templates differ from the one we count with.
 MARGIN_PERCENT = 5
+# More would make a line that nobody reads, and each is a host that may be sent the text.
+MOST_FALLBACKS = 2
 # The shortest answer worth a price: a sentence and its quote.
 SHORT_ANSWER_TOKENS = 100
 
@@ -147,14 +149,19 @@ class _Request:
         return offer.endpoint.speed, high is None, high or Decimal(0), offer.endpoint.id
 
     def accept(self, offers: Sequence[EndpointOffer], why: str) -> Plan:
-        first = min(offers, key=self.order)
-        low, high = self.costs(first)
+        """offers: of one family, able to take the prompt. The first is asked, the next may be asked in its stead."""
+        first, *others = sorted(offers, key=self.order)
+        fallbacks = _fallbacks(first, others)
+        costs = [self.costs(offer) for offer in (first, *fallbacks)]
+        low = min((low for low, _ in costs if low is not None), default=None)
+        high = max((high for _, high in costs if high is not None), default=None)
         return Plan(
             fits=True,
             reason=why,
             model=first.endpoint.family,
             endpoint_id=first.endpoint.id,
             model_id=first.endpoint.model_id,
+            fallbacks=tuple(offer.endpoint.id for offer in fallbacks),
             passes=(PlannedPass("one_pass", self.input_tokens, self.ranges),),
             input_tokens=self.input_tokens,
             answer_allowance=answer_allowance(first.endpoint),
@@ -192,6 +199,20 @@ class _Request:
             choice = PlanChoice(endpoint.family, endpoint.id, "one_pass", self.input_tokens, low, high)
             found.setdefault(endpoint.family if one_each else endpoint.id, choice)
         return tuple(found.values())
+
+
+def _fallbacks(first: EndpointOffer, others: Iterable[EndpointOffer]) -> list[EndpointOffer]:
+    """Whom to ask when the first cannot answer: other hosts, in the same order, whose price is known like its.
+
+    What fails at a host fails at all its endpoints. Beside a server of one's own, which has no price, nobody
+    expects a bill, and none could be set aside for.
+    """
+    found = [first]
+    for offer in others:
+        is_other_host = offer.endpoint.base_url not in {one.endpoint.base_url for one in found}
+        if is_other_host and (offer.price is None) == (first.price is None):
+            found.append(offer)
+    return found[1 : 1 + MOST_FALLBACKS]
 
 
 def _answering(offers: Iterable[EndpointOffer]) -> list[EndpointOffer]:

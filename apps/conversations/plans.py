@@ -112,9 +112,9 @@ class Plan:
 
     code: None when it fits, else empty_selection, no_endpoint, unhealthy, over_rate_tier, does_not_fit,
     reading_not_available or over_budget. over_by: tokens too many for the endpoint that would hold most. model: the family.
-    fallbacks: ids of endpoints that are called when this one cannot be; none, a question goes to one endpoint alone.
+    fallbacks: ids of the endpoints that are asked in its stead when it cannot answer, in this order.
     reason: one sentence. Costs in USD, None when the endpoint has no price: cost_low for a short answer to a prompt that the host has kept up to the question
-    (where it charges less for that), cost_high for an answer of the full allowance with nothing kept.
+    (where it charges less for that), cost_high for an answer of the full allowance with nothing kept; of the cheapest and the dearest endpoint named.
     """
 
     fits: bool

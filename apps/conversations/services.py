@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -139,9 +140,12 @@ def ask_question(
     selection: dict[str, Any] | None = None,
     parent_answer: Answer | None = None,
     idempotency_key: str | None = None,
+    seen_hosts: Collection[str] | None = None,
 ) -> Answer:
     """Store a question, set its money aside and queue its answer.
 
+    seen_hosts: ids of the endpoints that its asker was shown; others are not asked in the chosen one's stead.
+    None for programs, which plan for themselves.
     The same idempotency_key in a conversation gives the answer that is there. Raises Refused (409) with the
     plan's code and numbers when it cannot be answered; then nothing is stored and nobody is called.
     """
@@ -156,6 +160,8 @@ def ask_question(
     _check_parent_ended(parent_answer)
     prepared = prepare(conversation.corpus, text, model, reading, selection, parent_answer)
     _refuse_unless_fits(prepared.plan)
+    if seen_hosts is not None:
+        prepared = _only_seen(prepared, seen_hosts)
     try:
         with transaction.atomic():
             question = Question.objects.create(
@@ -179,6 +185,11 @@ def ask_question(
             raise
         return earlier
     return answer
+
+
+def _only_seen(prepared: Prepared, hosts: Collection[str]) -> Prepared:
+    fallbacks = tuple(one for one in prepared.plan.fallbacks if one in hosts)
+    return replace(prepared, plan=replace(prepared.plan, fallbacks=fallbacks))
 
 
 def clean_question(text: str) -> str:
@@ -283,6 +294,8 @@ def retry_answer(actor: User, answer: Answer) -> Answer:
         question.parent_answer,
     )
     _refuse_unless_fits(prepared.plan)
+    shown = [answer.plan.get("endpoint"), *answer.plan.get("fallbacks", [])]
+    prepared = _only_seen(prepared, shown)
     with transaction.atomic():
         return _create_answer(question, prepared)
 

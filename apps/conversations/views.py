@@ -212,6 +212,7 @@ def _ask(request: HtmxRequest, corpus: Corpus, conversation: Conversation | None
             default_selection(request.user, corpus),
             parent,
             asked["idempotency_key"] or None,
+            seen_hosts=request.POST.getlist("hosts"),
         )
     except Refused as refused:
         if started is not None:

@@ -15,8 +15,9 @@ import redis.exceptions
 
 from apps.connections.models import Connection
 from apps.conversations import answering, services
+from apps.conversations.coverage import coverage
 from apps.conversations.loop import AnswerLoop
-from apps.conversations.models import Answer
+from apps.conversations.models import Answer, ReadingPass
 from apps.llm.errors import FAULTS, KEPT_NOTHING, KEPT_TEXT
 from apps.llm.providers import openai_compatible
 from apps.usage.models import LedgerEntry, Reservation
@@ -222,3 +223,126 @@ def test_a_whole_text_is_an_answer_however_the_stream_ends(
             assert codes == (*ending.notices, *(("estimated_usage",) if ending.estimated else ()))
             if ending.estimated:
                 assert entry.input_tokens == answer.plan["input_tokens"]
+
+
+# Other hosts ------------------------------------------------------------------------------------------
+
+
+def two_hosts(desk: Desk) -> Answer:
+    answer = ask(desk, "maverick")
+    assert (answer.plan["endpoint"], answer.plan["fallbacks"]) == ("first", ["second"])
+    return answer
+
+
+FIRST_FAILS = [
+    ({"status": 503}, 5, 5),
+    ({"flavour": "key_rejected"}, 1, 1),
+    ({"flavour": "groq_model_gone"}, 1, 1),
+    ({"status": 429, "headers": {"retry-after": "900"}}, 1, 1),
+    ({"html": True}, 1, 1),
+    ({"stall_after": 0}, 5, 5),
+]
+
+
+def test_the_next_host_of_the_plan_answers_when_the_first_cannot(
+    desk: Desk, room: Room, subtests: pytest.Subtests
+) -> None:
+    for behaviour, attempts, billed in FIRST_FAILS:
+        with subtests.test(str(behaviour)):
+            first, second = room.behave(behaviour), room.behave({}, "second.test")
+            answer = two_hosts(desk)
+            room.run(answer)
+
+            assert (answer.status, answer.text) == (Answer.Status.DONE, "".join(PIECES))
+            assert (len(first._requests), len(second._requests)) == (attempts, 1)
+            entries = check_books(answer, billed + 1)
+            assert [entry.endpoint_id for entry in entries] == ["first"] * billed + ["second"]
+            (asked,) = [row["asked"] for row in coverage(answer).to_json()["passes"]]
+            assert [one["endpoint"] for one in asked] == ["first"] * billed + ["second"]
+            assert answer.passes.get().endpoint_id == "second"
+            (notice,) = [one for one in answer.notices if one["code"] == "other_host"]
+            assert "second.test" in notice["sentence"]
+            told = [event["sentence"] for name, event in room.log.events if name == "status"]
+            assert any("Asking second.test now" in sentence for sentence in told)
+
+
+def test_a_host_that_refused_the_key_is_marked_though_another_answered(desk: Desk, room: Room) -> None:
+    room.behave({"flavour": "key_rejected"})
+    room.behave({}, "second.test")
+    room.run(two_hosts(desk))
+    assert not Connection.objects.get(endpoint_id="first").is_healthy
+
+
+def test_a_host_that_cannot_be_reached_is_passed_over_and_costs_nothing(desk: Desk, room: Room) -> None:
+    room.wire.broken["first.test"] = "refused"
+    room.behave({}, "second.test")
+    answer = two_hosts(desk)
+    room.run(answer)
+    assert answer.status == Answer.Status.DONE
+    (entry,) = LedgerEntry.objects.filter(answer_id=answer.pk)
+    assert (entry.endpoint_id, entry.attempt) == ("second", 6)
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [{"drop_after": 2}, {"pieces": []}, {"flavour": "openrouter_moderation"}, {"stall_after": 1}],
+    ids=str,
+)
+def test_no_other_host_is_asked_after_text_or_for_a_fault_of_the_question(
+    desk: Desk, room: Room, behaviour: dict[str, Any]
+) -> None:
+    room.behave(behaviour)
+    second = room.behave({}, "second.test")
+    answer = two_hosts(desk)
+    room.run(answer)
+    assert answer.status == Answer.Status.FAILED
+    assert second._requests == []
+
+
+def test_when_no_host_answers_the_end_names_them_all(desk: Desk, room: Room) -> None:
+    room.behave({"flavour": "key_rejected"})
+    room.behave({"status": 503}, "second.test")
+    answer = two_hosts(desk)
+    room.run(answer)
+    assert (answer.status, answer.error_code) == (Answer.Status.FAILED, "busy")
+    assert answer.error_sentence.startswith("first.test and second.test were asked in turn. At the last:")
+    check_books(answer, 6)
+
+
+def test_a_host_that_was_forbidden_since_is_not_asked(desk: Desk, room: Room) -> None:
+    room.behave({"status": 503})
+    second = room.behave({}, "second.test")
+    answer = two_hosts(desk)
+    desk.workspace.allowed_endpoints = ["first"]
+    desk.workspace.save()
+    room.run(answer)
+    assert answer.status == Answer.Status.FAILED
+    assert second._requests == []
+
+
+def test_a_host_that_its_asker_did_not_see_is_not_planned(desk: Desk, room: Room) -> None:
+    answer = services.ask_question(
+        desk.alice, desk.conversation, "How?", model="maverick", seen_hosts=["first"]
+    )
+    assert (answer.plan["endpoint"], answer.plan["fallbacks"]) == ("first", [])
+
+
+def test_retry_asks_no_host_that_the_first_plan_did_not_name(desk: Desk, room: Room) -> None:
+    room.behave({"drop_after": 1})
+    answer = ask(desk, "maverick")
+    Answer.objects.filter(pk=answer.pk).update(plan={**answer.plan, "fallbacks": []})
+    room.run(answer)
+    again = services.retry_answer(desk.alice, answer)
+    assert again.plan["fallbacks"] == []
+
+
+def test_no_attempt_begins_after_the_longest_call(desk: Desk, room: Room) -> None:
+    room.behave({"stall_after": 0})
+    second = room.behave({"stall_after": 0}, "second.test")
+    answer = two_hosts(desk)
+    ReadingPass.objects.filter(answer=answer).update(tokens_counted=2_000_000)
+    seconds = room.run(answer)
+    assert answer.error_code == "timeout"
+    assert seconds <= 1800 + 660 + SLACK_SECONDS
+    assert second._requests == []
+    assert Reservation.objects.get(answer_id=answer.pk).settled_at is not None

@@ -136,6 +136,108 @@ def test_what_cannot_be_is_refused_with_its_reason(
     assert found.passes == ()
 
 
+DEAR = PriceQuote(Decimal("0.50"), None, Decimal("1.50"), date(2026, 1, 1))
+
+
+def at(host: str, family: str = "scout", **changes: object) -> Endpoint:
+    return endpoint(f"{family}-{host}", family, 327_680, base_url=f"https://{host}.example/v1", **changes)
+
+
+@pytest.mark.parametrize(
+    ("offers", "model", "named"),
+    [
+        pytest.param(
+            [EndpointOffer(at("a", speed=1), price=PRICE), EndpointOffer(at("b", speed=2), price=DEAR)],
+            "auto",
+            ("scout-a", "scout-b"),
+            id="another host of the same family",
+        ),
+        pytest.param(
+            [EndpointOffer(at(host, speed=speed), price=PRICE) for speed, host in enumerate("abcd", 1)],
+            "scout",
+            ("scout-a", "scout-b", "scout-c"),
+            id="two at most, in the order of choice",
+        ),
+        pytest.param(
+            [EndpointOffer(at("a"), price=PRICE), EndpointOffer(at("b"), price=PRICE)],
+            "scout-b",
+            ("scout-b",),
+            id="none for an endpoint that a person chose",
+        ),
+        pytest.param(
+            [EndpointOffer(at("a"), price=PRICE), EndpointOffer(at("b", "maverick"), price=PRICE)],
+            "scout",
+            ("scout-a",),
+            id="no other family",
+        ),
+        pytest.param(
+            [EndpointOffer(at("a"), price=PRICE), EndpointOffer(at("b"), healthy=False, price=PRICE)],
+            "auto",
+            ("scout-a",),
+            id="none that is known to fail",
+        ),
+        pytest.param(
+            [EndpointOffer(at("a"), price=PRICE), EndpointOffer(at("b", context_tokens=16_384), price=PRICE)],
+            "auto",
+            ("scout-a",),
+            id="none that does not hold the prompt",
+        ),
+        pytest.param(
+            [
+                EndpointOffer(at("a"), price=PRICE),
+                EndpointOffer(at("b", tokens_per_minute=5_000), price=PRICE),
+            ],
+            "auto",
+            ("scout-a",),
+            id="none whose limits never take it",
+        ),
+        pytest.param(
+            [EndpointOffer(at("a", speed=1)), EndpointOffer(at("b", speed=2), price=PRICE)],
+            "auto",
+            ("scout-a",),
+            id="nothing to be billed beside one's own server",
+        ),
+        pytest.param(
+            [EndpointOffer(at("a", speed=1), price=PRICE), EndpointOffer(at("b", speed=2))],
+            "auto",
+            ("scout-a",),
+            id="none without a price beside a priced one",
+        ),
+        pytest.param(
+            [
+                EndpointOffer(at("a", speed=1), price=PRICE),
+                EndpointOffer(replace(at("a"), id="x"), price=PRICE),
+            ],
+            "auto",
+            ("scout-a",),
+            id="not the same host again",
+        ),
+        pytest.param(
+            [EndpointOffer(at("a"), price=PRICE), EndpointOffer(QUOTES, price=PRICE)],
+            "auto",
+            ("scout-a",),
+            id="never the quote finder",
+        ),
+    ],
+)
+def test_the_plan_names_every_host_that_may_be_asked(
+    offers: list[EndpointOffer], model: str, named: tuple[str, ...]
+) -> None:
+    found = plan_answer(corpus(10_000), Choices(model), offers, question_tokens=100)
+    assert (found.endpoint_id, *found.fallbacks) == named
+    assert found.to_json()["fallbacks"] == list(named[1:])
+
+
+def test_the_price_covers_the_dearest_host_that_is_named() -> None:
+    cheap, dear = EndpointOffer(at("a", speed=1), price=PRICE), EndpointOffer(at("b", speed=2), price=DEAR)
+    alone = plan_answer(corpus(10_000), Choices(), [dear], question_tokens=100)
+    both = plan_answer(corpus(10_000), Choices(), [cheap, dear], question_tokens=100)
+    assert both.cost_high == alone.cost_high
+    assert both.cost_low is not None
+    assert alone.cost_low is not None
+    assert both.cost_low < alone.cost_low
+
+
 def test_the_fit_rule_holds_to_the_token() -> None:
     room = prompt_room(SCOUT)
     assert room == 327_680 - 8_192 - 16_384
