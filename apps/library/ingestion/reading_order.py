@@ -16,6 +16,8 @@ from typing import NamedTuple
 GUTTER = 7.0
 # Blocks of a band may overlap by this much: descenders reach into the next line.
 _OVERLAP = 2.0
+# Lines with raised or larger letters overlap the line above by this share of their height, but not by more points.
+_SHARE_OF_LINE, _MOST_OVERLAP = 0.25, 4.5
 # A column of prose holds lines of at least this many characters; cells of a table are shorter.
 PROSE_CHARACTERS = 25
 # A box that is tall and narrow holds a line that runs up or down the page when it has more letters than this.
@@ -135,6 +137,8 @@ def _untangled(blocks: list[Block], right_to_left: bool) -> list[Block]:
 
 
 def _comes_before(first: Block, second: Block, blocks: list[Block], right_to_left: bool) -> bool:
+    if _stand_in_row(first, second):
+        return (first.x0 < second.x0) != right_to_left
     if _share_width(first, second):
         return first.y0 + first.y1 < second.y0 + second.y1
     if (first.x0 > second.x0) != right_to_left:
@@ -143,6 +147,16 @@ def _comes_before(first: Block, second: Block, blocks: list[Block], right_to_lef
     return not any(
         top < other.y0 + other.y1 < bottom and _share_width(first, other) and _share_width(other, second)
         for other in blocks
+    )
+
+
+def _stand_in_row(one: Block, other: Block) -> bool:
+    """Side by side on the same height; a formula may reach a little into its neighbour."""
+    height = min(one.y1, other.y1) - max(one.y0, other.y0)
+    width = min(one.x1, other.x1) - max(one.x0, other.x0)
+    lower, narrower = min(one.y1 - one.y0, other.y1 - other.y0), min(one.x1 - one.x0, other.x1 - other.x0)
+    return (
+        2 * height > lower and 2 * width < narrower and max(one.y1 - one.y0, other.y1 - other.y0) < 3 * lower
     )
 
 
@@ -206,7 +220,8 @@ def _bands(blocks: list[Block]) -> list[list[Block]]:
     bands: list[list[Block]] = []
     edge = float("-inf")
     for block in sorted(blocks, key=lambda block: (block.y0, block.x0)):
-        if not bands or block.y0 >= edge - _OVERLAP:
+        reaches_in = min(_MOST_OVERLAP, max(_OVERLAP, _SHARE_OF_LINE * (block.y1 - block.y0)))
+        if not bands or block.y0 >= edge - reaches_in:
             bands.append([])
         bands[-1].append(block)
         edge = max(edge, block.y1)
