@@ -14,8 +14,9 @@ from apps.conversations.verification import Verification, line_range, verify_quo
 from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.quotes import PageWords, find_boxes
 from apps.library.ingestion.sandbox import ChildDied, ChildFailed
-from apps.library.models import Document, Page, Revision
+from apps.library.models import Page, Revision
 from apps.library.pictures import PicturesBusy, page_words
+from apps.library.viewer import DRAWN_KINDS
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ class EvidenceChecker:
         text = self.pages.text(key)
         if text is None or found.start is None or found.end is None:
             return
-        if entry["kind"] == Document.Kind.PDF:
+        if entry["kind"] in DRAWN_KINDS:
             words = self._words_of(key)
             if words is not None:
                 row.boxes = boxes_of_span(words, text, found.start, found.end)

@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from apps.library.facts import Attachment, attachments, flag_heading, how_it_was_read, remarks, told_flags
 from apps.library.figures import figure_rows
+from apps.library.ingestion.kinds import KIND_OF_NAME
 from apps.library.models import Document, Page, PageImage, Revision
 from apps.library.readings import estimate
 from apps.library.states import DocumentState
@@ -122,9 +123,8 @@ class DocumentAbout:
 
     @property
     def kind(self) -> str:
-        if self.document.kind == Document.Kind.PDF:
-            return "PDF"
-        return f"{self.document.get_kind_display()} ({self.revision.content_type})"
+        kind = KIND_OF_NAME.get(self.revision.reader)
+        return kind.words if kind else self.document.get_kind_display()
 
     @property
     def title(self) -> str:
