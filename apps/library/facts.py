@@ -52,6 +52,7 @@ FLAG_HEADINGS = {
     "hidden_text": "Text that cannot be seen",
     "annotations": "Notes in the file",
     "form_values": "Filled form fields",
+    "uncertain_text": "Text that could hardly be recognised",
     "blank": "Blank pages",
 }
 """Flag of a page → what its pages have in common, for a document."""
@@ -60,6 +61,7 @@ FLAG_SENTENCES = {
     "hidden_text": "This page holds text that cannot be seen. It is sent to the model with the rest.",
     "annotations": "The file has notes on this page. They stand at the end of its text.",
     "form_values": "This page has filled form fields. They stand at the end of its text.",
+    "uncertain_text": "Recognition was not sure of many letters of this page.",
     "blank": "There is nothing on this page.",
 }
 """Flag of a page → what its reader should know."""

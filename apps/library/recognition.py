@@ -101,6 +101,8 @@ def _page_row(revision: Revision, base: Page, found: PageRecognised) -> Page:
         row.source, row.state, row.reason = Page.Source.OCR, Page.State.READ, ""
         row.width, row.height = found.width, found.height
         row.flags = [flag for flag in base.flags if flag != "blank"]
+        if found.is_uncertain:
+            row.flags.append("uncertain_text")
     elif base.state != Page.State.READ:
         row.reason = found.reason[:200]
     return row

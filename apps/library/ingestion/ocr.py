@@ -28,6 +28,8 @@ WALL_SECONDS = 180
 MEMORY_BYTES = 3 * 1024**3
 """Address space. A dense page needs 0.7 GiB, one of 50 megapixels 2."""
 IDLE_SECONDS = 60.0
+UNCERTAIN = 0.85
+"""Below it every tenth character or so is wrong; clean print comes at 0.97 and more."""
 SECONDS_A_PAGE = 10
 """What a page is expected to take before any was measured."""
 # A zygote that was killed takes its child along, which is no fault of the page.
@@ -47,7 +49,7 @@ class PageRecognised:
     """found: whether the picture holds any text. text: as stored, with what the layer, notes and fields add.
 
     reason: a sentence when nothing was found or the page could not be done; then words is None.
-    width, height: points, of the page as shown.
+    width, height: points, of the page as shown. certainty: 0–1, of the recognised characters.
     """
 
     number: int
@@ -58,6 +60,12 @@ class PageRecognised:
     height: float = 0
     words: PageWords | None = None
     reason: str = ""
+    certainty: float = 1.0
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Faint or blurred print, handwriting, or a script that the models know in part."""
+        return self.found and self.certainty < UNCERTAIN
 
 
 class _OcrBox:
@@ -201,5 +209,6 @@ def _from_json(value: dict[str, Any]) -> PageRecognised:
         width=round(value["width"], 2),
         height=round(value["height"], 2),
         words=PageWords.from_json(value) if value["found"] else None,
-        reason="" if value["found"] else "Text recognition found no text on the page.",
+        reason="" if value["found"] else value["reason"] or "Text recognition found no text on the page.",
+        certainty=value["certainty"],
     )

@@ -43,6 +43,10 @@ _SAMPLE_LINES = 4
 _TALL = 1.5
 _MOST_TALL_LINES = 24
 _MOST_LINES = 1_000
+# A line holds about two Latin letters or one Chinese sign on each square of its height. Of an unknown script the
+# model gives next to nothing, and is sure of it.
+_LEAST_CHARACTERS_A_SQUARE = 0.3
+_LEAST_SQUARES = 20
 _MODELS = Path(rapidocr.__file__).parent / "models"
 
 
@@ -66,10 +70,16 @@ class RecognisedLine:
 
 @dataclass(frozen=True, slots=True)
 class RecognisedPicture:
-    """turns: quarter turns to the left after which the picture is upright; lines in no particular order."""
+    """turns: quarter turns to the left after which the picture is upright; lines in no particular order.
+
+    certainty: 0–1, the mean of its characters. is_known_script: False when the lines are long and hardly a letter
+    of them was recognised.
+    """
 
     lines: tuple[RecognisedLine, ...]
     turns: int
+    certainty: float
+    is_known_script: bool
 
 
 def _load() -> Any:
@@ -104,8 +114,7 @@ def recognise(picture: Picture) -> RecognisedPicture:
     turns, known = _turns(picture, quads)
     lines = []
     tall_lines = 0
-    for index, quad in enumerate(quads):
-        rolled = np.roll(quad, -turns, axis=0)
+    for index, rolled in enumerate(_rolled(quads, turns)):
         if _is_tall(rolled) and tall_lines < _MOST_TALL_LINES:
             tall_lines += 1
             # A single letter, or a line that runs down or up the page: whatever reads best.
@@ -117,7 +126,18 @@ def recognise(picture: Picture) -> RecognisedPicture:
             line = known.get(index) or _read(picture, rolled)
         if line.text and line.score >= _LEAST_SCORE:
             lines.append(line)
-    return RecognisedPicture(tuple(lines), turns)
+    characters = sum(len(line.text) for line in lines)
+    squares = sum(width / height for width, height in map(_size, _rolled(quads, turns)) if height)
+    return RecognisedPicture(
+        tuple(lines),
+        turns,
+        sum(line.score * len(line.text) for line in lines) / max(1, characters),
+        squares < _LEAST_SQUARES or characters >= _LEAST_CHARACTERS_A_SQUARE * squares,
+    )
+
+
+def _rolled(quads: list[Quad], turns: int) -> list[Quad]:
+    return [np.roll(quad, -turns, axis=0) for quad in quads]
 
 
 def _detect(picture: Picture) -> list[Quad]:

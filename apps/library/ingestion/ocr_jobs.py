@@ -34,6 +34,7 @@ Point: TypeAlias = tuple[float, float]
 Corners: TypeAlias = tuple[Point, Point, Point, Point]
 """In points of the page as shown: where a piece begins above, ends above, ends below, begins below, as it is read."""
 
+_UNKNOWN_SCRIPT = "Text recognition does not know the script of this page."
 _SIDE_PIXELS = 16_000
 # Detected boxes reach a little into the lines above and below.
 _SHRINK = 0.12
@@ -88,7 +89,9 @@ def _read_page(page: Any, number: int, dpi: int, keeps_layer: bool) -> dict[str,
         "number": number,
         "text": text,
         "tokens": count_tokens(packed_tail(text)) if text else 0,
-        "found": bool(recognised),
+        "found": bool(recognised) and found.is_known_script,
+        "reason": "" if found.is_known_script else _UNKNOWN_SCRIPT,
+        "certainty": round(found.certainty, 3),
         "width": page.rect.width,
         "height": page.rect.height,
         "words": _words([piece for _, piece in pieces], page.rect.width, page.rect.height),

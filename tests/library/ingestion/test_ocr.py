@@ -22,7 +22,7 @@ from apps.library.ingestion.quotes import find_boxes
 from apps.library.ingestion.sandbox import Cancelled, Sandbox
 from tests.library.ingestion.odd_pdfs import endless_forms
 from tests.library.ingestion.pdfs import save
-from tests.library.ingestion.scans import CLAUSES, alike, both, lines, scan_file, scanned
+from tests.library.ingestion.scans import CLAUSES, alike, both, lines, picture_of, scan_file, scanned
 
 PROSE = "\n".join(CLAUSES)
 
@@ -156,6 +156,27 @@ def test_a_picture_without_words_says_so(tmp_path: Path) -> None:
     page = one(scan_file(tmp_path / "blank.pdf", lambda page: page.draw_circle((300, 400), 150)))
     assert not page.found
     assert page.reason == "Text recognition found no text on the page."
+
+
+def test_a_script_that_is_not_known_is_said_and_not_guessed(tmp_path: Path) -> None:
+    words = ["Каждая из сторон может расторгнуть договор", "с уведомлением за сто двадцать дней до срока"] * 3
+
+    def draw(page: Any) -> None:
+        writer = pymupdf.TextWriter(page.rect)
+        for index, line in enumerate(words):
+            writer.append((60, 100 + 20 * index), line, font=pymupdf.Font("helv"), fontsize=12)
+        writer.write_text(page)
+
+    page = one(scan_file(tmp_path / "cyrillic.pdf", draw))
+    assert not page.found
+    assert page.reason == "Text recognition does not know the script of this page."
+
+
+def test_a_picture_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "scan.jpeg"
+    path.write_bytes(picture_of(lines(CLAUSES)))
+    [page] = recognised(path, reader="jpeg")
+    assert alike(page.text, PROSE) > 0.95
 
 
 def test_pages_come_one_by_one(tmp_path: Path) -> None:
