@@ -8,8 +8,10 @@ height alone, which interleaves columns, at a fifteenth of the speed.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 # Points. Word spaces stay below, gutters of two-column print start around 12.
@@ -26,6 +28,7 @@ _LETTERS_OF_A_WORD = 4
 _POINTS_OF_A_LETTER = 14.0
 # The comparison of boxes that overlap grows with the cube of their number.
 _MOST_TANGLED = 60
+_TOP_THEN_LEFT = itemgetter(1, 0)
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff]")
 
 
@@ -69,11 +72,12 @@ def _runs_sideways(blocks: Sequence[Block]) -> bool:
 
 def _is_turned(block: Block) -> bool:
     """Whether its lines run up or down the page: tall, and not because of their number."""
-    height = block.y1 - block.y0
-    if len(block.text) <= _LETTERS_OF_A_WORD or height <= 3 * (block.x1 - block.x0):
+    x0, y0, x1, y1, text, _ = block
+    height = y1 - y0
+    if height <= 3 * (x1 - x0) or len(text) <= _LETTERS_OF_A_WORD:
         return False
-    lines = block.text.strip().count("\n") + 1
-    return lines == 1 or height * lines < _POINTS_OF_A_LETTER * len(block.text)
+    lines = text.strip().count("\n") + 1
+    return lines == 1 or height * lines < _POINTS_OF_A_LETTER * len(text)
 
 
 def _order(blocks: list[Block], right_to_left: bool, depth: int) -> list[Block]:
@@ -84,6 +88,8 @@ def _order(blocks: list[Block], right_to_left: bool, depth: int) -> list[Block]:
         # Cells: rows, and pieces of a row side by side.
         return [block for band in bands for block in _row(band, right_to_left)]
     columns = _columns(blocks)
+    if len(columns) == 1 and len(bands) == len(blocks):
+        return [band[0] for band in bands]
     if right_to_left:
         columns.reverse()
     # With a stray piece in the gutter or a margin, bands are tried first: it may stand above or below.
@@ -171,28 +177,35 @@ def _one_by_one(parts: list[list[Block]], right_to_left: bool, depth: int) -> li
 def _regions(bands: list[list[Block]]) -> list[list[Block]]:
     """Neighbouring bands joined while they have their gutters in common."""
     regions: list[list[Block]] = []
-    gutters = 0
+    gutters = prose = 0
     for band in bands:
-        if regions:
+        prose_of_band = sum(map(_has_prose, band))
+        # Columns of prose need a block of prose each; most bands are told by that.
+        if regions and prose + prose_of_band > 1:
             columns = _columns(regions[-1] + band)
-            if _are_prose(columns) and gutters in (0, len(columns) - 1):
+            if gutters in (0, len(columns) - 1) and _are_prose(columns):
                 regions[-1] += band
                 gutters = len(columns) - 1
+                prose += prose_of_band
                 continue
         regions.append(list(band))
-        columns = _columns(band)
-        gutters = len(columns) - 1 if _are_prose(columns) else 0
+        prose, gutters = prose_of_band, 0
+        if prose > 1:
+            columns = _columns(band)
+            gutters = len(columns) - 1 if _are_prose(columns) else 0
     return regions
 
 
 def _columns(blocks: list[Block]) -> list[list[Block]]:
     columns: list[list[Block]] = []
-    edge = float("-inf")
-    for block in sorted(blocks, key=lambda block: block.x0):
-        if block.x0 - edge >= GUTTER:
+    edge = -math.inf
+    # Blocks compare by their left sides.
+    for block in sorted(blocks):
+        if block[0] - edge >= GUTTER:
             columns.append([])
         columns[-1].append(block)
-        edge = max(edge, block.x1)
+        if block[2] > edge:
+            edge = block[2]
     return columns
 
 
@@ -218,11 +231,12 @@ def _are_prose(columns: list[list[Block]]) -> bool:
 
 def _bands(blocks: list[Block]) -> list[list[Block]]:
     bands: list[list[Block]] = []
-    edge = float("-inf")
-    for block in sorted(blocks, key=lambda block: (block.y0, block.x0)):
-        reaches_in = min(_MOST_OVERLAP, max(_OVERLAP, _SHARE_OF_LINE * (block.y1 - block.y0)))
-        if not bands or block.y0 >= edge - reaches_in:
+    edge = -math.inf
+    for block in sorted(blocks, key=_TOP_THEN_LEFT):
+        y0, y1 = block[1], block[3]
+        if y0 >= edge - min(_MOST_OVERLAP, max(_OVERLAP, _SHARE_OF_LINE * (y1 - y0))):
             bands.append([])
         bands[-1].append(block)
-        edge = max(edge, block.y1)
+        if y1 > edge:
+            edge = y1
     return bands
