@@ -123,7 +123,7 @@ class UploadJob {
     this.bar = row.querySelector(".upload-progress");
     this.pause = row.querySelector(".upload-pause");
     this.close = row.querySelector(".upload-close");
-    row.querySelector(".upload-name").textContent = file.name;
+    Object.assign(row.querySelector(".upload-name"), { textContent: file.name, title: file.name });
     this.bar.setAttribute("aria-label", `Upload of ${file.name}`);
     this.pause.setAttribute("aria-label", `Pause ${file.name}`);
     this.pause.addEventListener("click", () => (this.isPaused ? this.resume() : this.hold()));

@@ -81,6 +81,11 @@ def workspace_places(workspace: Workspace, people: dict[str, User]) -> Places:
         "workspace": at("workspaces:detail", workspace),
         "workspace-empty": at("workspaces:detail", empty),
         "people": at("workspaces:people", workspace),
+        "storage": at("library:storage", workspace),
+        "storage-empty": at("library:storage", empty),
+        "corpus-unfinished": at(
+            "library:corpus", workspace, seed_documents.make_unfinished(workspace, alice).pk
+        ),
         "usage": at("usage:workspace", workspace),
         "usage-empty": at("usage:workspace", empty),
         "usage-installation": reverse("usage:installation"),

@@ -12,7 +12,17 @@ from django.db.models.functions import Cast, Concat
 from apps.accounts.models import User
 from apps.library import storage
 from apps.library.ingestion.pymupdf_lean import pymupdf
-from apps.library.models import Corpus, CorpusEntry, Document, Page, PageImage, Revision, Untick
+from apps.library.models import (
+    Corpus,
+    CorpusEntry,
+    Document,
+    Page,
+    PageImage,
+    Revision,
+    Untick,
+    Upload,
+)
+from apps.library.part_file import PartFile
 from apps.workspaces.models import Workspace
 from tests.factories import LEASE_PAGES, make_corpus, make_document, make_next_revision
 from tests.gallery.words import (
@@ -46,6 +56,19 @@ def make_small(workspace: Workspace, owner: User) -> Corpus:
     corpus = make_corpus(workspace, "Office lease")
     make_document(corpus, "Lease.pdf", LEASE_PAGES, added_by=owner, with_file=True)
     make_document(corpus, "Addendum.pdf", clause_pages(6), added_by=owner, with_file=True)
+    return corpus
+
+
+def make_unfinished(workspace: Workspace, owner: User) -> Corpus:
+    """Two uploads that were cut, one with a name that hardly fits."""
+    corpus = make_corpus(workspace, "Half brought")
+    make_document(corpus, "Cover letter.pdf", LEASE_PAGES, added_by=owner, with_file=True)
+    for name in ("Data room, volume 3.pdf", UNBROKEN_NAME):
+        upload = Upload.objects.create(
+            workspace=workspace, corpus=corpus, owner=owner, name=name, size_bytes=12 * 1024**2
+        )
+        with PartFile(upload.pk) as part:
+            part.append(bytes(5 * 1024**2))
     return corpus
 
 

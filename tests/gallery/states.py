@@ -157,6 +157,9 @@ WORKSPACES = (
             show("input[readonly]"),
         ),
     ),
+    State("storage", "storage"),
+    State("storage-as-member", "storage", "bob"),
+    State("storage-empty", "storage-empty", "vera"),
     State("usage", "usage"),
     State("usage-empty", "usage-empty"),
     State("usage-all-workspaces", "usage-installation"),
@@ -171,6 +174,7 @@ WORKSPACES = (
 
 DOCUMENT_LISTS = (
     State("corpus-empty", "corpus-empty", steps=DOCUMENTS),
+    State("corpus-unfinished-upload", "corpus-unfinished", steps=DOCUMENTS),
     State("corpus-empty-conversation", "corpus-empty", steps=CONVERSATION),
     State("corpus-empty-as-viewer", "corpus-empty", "vera", steps=DOCUMENTS),
     State("corpus", "corpus-small", steps=DOCUMENTS),
