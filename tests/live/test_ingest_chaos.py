@@ -176,4 +176,4 @@ def test_one_page_overtakes_the_backlog_of_another_workspace(
     assert overtaken > 10, "the backlog was gone before it could be overtaken"
     # A worker may have been choosing when it came; two long documents may each have begun their slice.
     assert taken_before <= 2
-    assert seconds < 15
+    assert seconds < 20
