@@ -80,7 +80,8 @@ def begin_upload(actor: User, corpus: Corpus, *, name: str, size_bytes: int, sha
     """Announce a file. An upload whose content is known here has its `document` at once, and no byte is needed.
 
     sha256: of the whole file, hexadecimal, or empty when the sender does not know it.
-    Raises Refused (empty_file, too_large, kind_not_accepted, bad_checksum, over_quota, too_many_uploads, disk_full).
+    Raises Refused (empty_file, too_large, kind_not_accepted, bad_checksum, over_quota, too_many_uploads, disk_full),
+    and Http404 for a corpus that was deleted meanwhile.
     """
     name = display_name(name)
     _check_announced(name, size_bytes, sha256)
@@ -95,7 +96,10 @@ def begin_upload(actor: User, corpus: Corpus, *, name: str, size_bytes: int, sha
             size_bytes=size_bytes,
             sha256=sha256,
         )
-        known = services.add_known(corpus, sha256) if sha256 else None
+        try:
+            known = services.add_known(corpus, sha256) if sha256 else None
+        except Corpus.DoesNotExist as error:
+            raise Http404 from error
         if known is not None:
             upload.document = known.document
         else:
