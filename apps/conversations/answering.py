@@ -44,7 +44,7 @@ from apps.llm.catalogue import Endpoint
 from apps.llm.errors import LLMError
 from apps.llm.gateway import stream_chat
 from apps.llm.names import provider_name
-from apps.llm.places import NO_LIMITS
+from apps.llm.shared_places import SharedPlaces
 from apps.llm.types import Finished, InLine, RequestSent, Usage, Waiting
 from apps.llm.types import TextDelta as RawDelta
 
@@ -92,7 +92,7 @@ class AnswerRun:
         self.renderer = BlockRenderer(self.chips.chip)
         self.raw: list[str] = []
         self.text: list[str] = []
-        self.places = NO_LIMITS
+        self.places = SharedPlaces(loop.redis, str(job.answer.workspace_id), loop.own_calls)
         self.usage: Usage | None = None
         self.finish_reason = ""
         self.is_stopped = False

@@ -19,6 +19,7 @@ from celery.signals import worker_shutting_down
 from django.db import close_old_connections
 
 from apps.common.redis import async_redis
+from apps.llm.shared_places import OwnCalls
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ class AnswerLoop:
         self._rows = ThreadPoolExecutor(ROW_THREADS, thread_name_prefix="rows")
         self._checks = ThreadPoolExecutor(CHECK_THREADS, thread_name_prefix="checks")
         self._redis: Any = None
+        self.own_calls = OwnCalls()
         threading.Thread(target=self._run, name="answers-loop", daemon=True).start()
 
     def _run(self) -> None:

@@ -121,6 +121,11 @@ FAULTS: Mapping[str, Fault] = {
         other_host=True,
         reads_prompt=True,
     ),
+    "no_place": Fault(
+        "No place became free at the host: too many questions were waiting for it.",
+        _TRY_LATER,
+        other_host=True,
+    ),
     "no_key": Fault("No key is set for this endpoint.", _CHECK_CONNECTION, other_host=True),
 }
 

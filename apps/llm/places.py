@@ -9,7 +9,10 @@ from apps.llm.types import InLine, Target
 
 class Place(Protocol):
     def wait(self) -> AsyncGenerator[InLine, None]:
-        """Ends once the place is had; until then tells how one stands, first and whenever that changes."""
+        """Ends once the place is had; until then tells how one stands, first and whenever that changes.
+
+        Raises LLMError `no_place` when it takes too long.
+        """
         ...
 
 

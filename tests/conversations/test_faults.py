@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -38,18 +38,24 @@ class EventLog:
 
     def __init__(self) -> None:
         self.events: list[tuple[str, dict[str, Any]]] = []
+        self.on_waiting: Callable[[], object] = lambda: None
 
     def pipeline(self, **_: Any) -> EventLog:
         return self
 
     def xadd(self, key: str, fields: dict[str, str]) -> None:
-        self.events.append((fields["name"], json.loads(fields["data"])))
+        data = json.loads(fields["data"])
+        self.events.append((fields["name"], data))
+        if data.get("stage") == "waiting":
+            self.on_waiting()
+
+    def zrem(self, key: str, member: str) -> None: ...
 
     def expire(self, key: str, seconds: int) -> None: ...
 
     async def execute(self) -> None: ...
 
-    async def evalsha(self, *_: Any) -> None:
+    async def eval(self, *_: Any) -> None:
         raise redis.exceptions.ConnectionError
 
 
@@ -346,3 +352,43 @@ def test_no_attempt_begins_after_the_longest_call(desk: Desk, room: Room) -> Non
     assert seconds <= 1800 + 660 + SLACK_SECONDS
     assert second._requests == []
     assert Reservation.objects.get(answer_id=answer.pk).settled_at is not None
+
+
+def test_an_answer_that_waits_its_turn_says_whose_and_how_many_come_before(desk: Desk, room: Room) -> None:
+    room.behave({})
+    calls, here = room.loop.own_calls, "places:first:"
+    calls.held[here] = {f"other-{number}" for number in range(20)}
+    calls.line[here] = ["other-20", "other-21"]
+    room.log.on_waiting = lambda: room.clock.call_later(30, calls.held[here].clear)
+    answer = ask(desk)
+    room.run(answer)
+
+    assert answer.status == Answer.Status.DONE
+    told = [event["sentence"] for name, event in room.log.events if name == "status"]
+    assert (
+        "Waiting for a free place at first.test, 2 questions before yours"
+        in told[: told.index("Writing the answer")]
+    )
+
+
+def test_an_answer_that_gets_no_place_ends_with_the_reason_and_no_bill(desk: Desk, room: Room) -> None:
+    first = room.behave({})
+    room.loop.own_calls.held["places:first:"] = {f"other-{number}" for number in range(20)}
+    answer = ask(desk)
+    seconds = room.run(answer)
+
+    check_failed(room, answer, "no_place", kept=KEPT_NOTHING)
+    assert seconds <= 15 * 60 + SLACK_SECONDS
+    assert first._requests == []
+    check_books(answer, 0)
+
+
+def test_a_full_host_makes_room_for_the_next_of_the_plan(desk: Desk, room: Room) -> None:
+    room.behave({})
+    room.behave({}, "second.test")
+    room.loop.own_calls.held["places:first:"] = {f"other-{number}" for number in range(20)}
+    answer = two_hosts(desk)
+    room.run(answer)
+    assert answer.status == Answer.Status.DONE
+    (entry,) = check_books(answer, 1)
+    assert entry.endpoint_id == "second"
