@@ -60,7 +60,7 @@ MADE: dict[str, dict[str, object]] = {
     "a filled form": {"state": "ready", "page_states": ["read"]},
     "forms that never end": {"state": "failed", "code": "no_readable_page", "page_states": ["unreadable"]},
     # No library takes such sides: the page is empty.
-    "a picture past all limits: flate, sides past 32 bits": {"state": "ready", "page_states": ["read"]},
+    "a picture past all limits: deflated, sides past 32 bits": {"state": "ready", "page_states": ["read"]},
 }
 """Files made by code (ingestion/odd_pdfs.py); other pictures past all limits are scans that cannot be drawn."""
 

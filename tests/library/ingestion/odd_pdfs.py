@@ -126,10 +126,10 @@ def _jpeg(width: int, height: int) -> bytes:
 def _jpx(width: int, height: int) -> bytes:
     """The main header of a JPEG 2000 code stream that states a size, and one empty tile. Source: ISO 15444-1, annex A."""
     size = b"".join(number.to_bytes(4, "big") for number in (width, height, 0, 0, width, height, 0, 0))
-    siz = b"\xff\x51" + (41).to_bytes(2, "big") + b"\0\0" + size + b"\0\1" + b"\x07\x01\x01"
+    image_size = b"\xff\x51" + (41).to_bytes(2, "big") + b"\0\0" + size + b"\0\1" + b"\x07\x01\x01"
     cod = b"\xff\x52\0\x0c\0\0\0\1\0\5\4\4\0\1"
     qcd = b"\xff\x5c\0\x13\x40" + bytes(16)
-    return b"\xff\x4f" + siz + cod + qcd + b"\xff\x90\0\x0a\0\0\0\0\0\x0e\0\1\xff\x93\xff\xd9"
+    return b"\xff\x4f" + image_size + cod + qcd + b"\xff\x90\0\x0a\0\0\0\0\0\x0e\0\1\xff\x93\xff\xd9"
 
 
 def _jbig2(width: int, height: int) -> bytes:
@@ -149,9 +149,9 @@ def picture_bombs() -> dict[str, bytes]:
     zeros = _deflated_zeros(1 << 26)
     twice = zlib.compress(_deflated_zeros(1 << 28), 9)
     return {
-        "flate, 100,000 by 100,000": with_picture(facts(100_000, 100_000, b"/FlateDecode"), zeros),
-        "flate of flate": with_picture(facts(60_000, 60_000, b"[/FlateDecode/FlateDecode]"), twice),
-        "flate, sides past 32 bits": with_picture(facts(2**31, 2**31, b"/FlateDecode"), zeros[:1000]),
+        "deflated, 100,000 by 100,000": with_picture(facts(100_000, 100_000, b"/FlateDecode"), zeros),
+        "deflated twice": with_picture(facts(60_000, 60_000, b"[/FlateDecode/FlateDecode]"), twice),
+        "deflated, sides past 32 bits": with_picture(facts(2**31, 2**31, b"/FlateDecode"), zeros[:1000]),
         "run length": with_picture(facts(65_000, 65_000, b"/RunLengthDecode"), b"\x81\0" * 50_000),
         "fax": with_picture(
             b"/DecodeParms<</K -1/Columns 20000/Rows 20000>>"

@@ -47,8 +47,8 @@ def epub(paragraphs: int = 12, *, chapter: str = "") -> bytes:
         {
             "mimetype": "application/epub+zip",
             "META-INF/container.xml": '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container" version="1.0">'
-            '<rootfiles><rootfile full-path="book.opf" media-type="application/oebps-package+xml"/></rootfiles></container>',
-            "book.opf": '<package xmlns="http://www.idpf.org/2007/opf" version="2.0" unique-identifier="id"><metadata '
+            '<rootfiles><rootfile full-path="book.xml" media-type="application/oebps-package+xml"/></rootfiles></container>',
+            "book.xml": '<package xmlns="http://www.idpf.org/2007/opf" version="2.0" unique-identifier="id"><metadata '
             'xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>Lease of an office</dc:title><dc:creator>The Landlord'
             '</dc:creator><dc:identifier id="id">x</dc:identifier><dc:language>en</dc:language></metadata><manifest>'
             f'<item id="ncx" href="toc.ncx" media-type="application/x-dtbncx+xml"/>{manifest}</manifest>'
