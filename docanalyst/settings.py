@@ -332,6 +332,9 @@ MAVERICK_UP_TO_TOKENS = env_int("MAVERICK_UP_TO_TOKENS", 128_000, least=1)
 MONTHLY_BUDGET_USD = env_decimal("DOCANALYST_MONTHLY_BUDGET_USD", "0")
 """What a workspace may spend in a calendar month unless it has a budget of its own; 0 is no limit."""
 CONCURRENT_ANSWERS_PER_MEMBER = env_int("DOCANALYST_ANSWERS_PER_MEMBER", 10, least=1)
+ASKS_PER_MEMBER_PER_MINUTE = env_int("DOCANALYST_ASKS_PER_MINUTE", 30, least=1)
+WORKSPACES_PER_MEMBER_PER_DAY = env_int("DOCANALYST_WORKSPACES_PER_DAY", 20, least=1)
+"""Each workspace has a budget of its own, so making them must not be free of limits."""
 STREAMS_PER_MEMBER = env_int("DOCANALYST_STREAMS_PER_MEMBER", 10, least=1)
 STREAMS_PER_PROCESS = env_int("DOCANALYST_STREAMS_PER_PROCESS", 2_000, least=1)
 STREAM_KEEPALIVE_SECONDS = env_int("DOCANALYST_STREAM_KEEPALIVE_SECONDS", 10, least=1)

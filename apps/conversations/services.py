@@ -19,6 +19,7 @@ from apps.connections.services import usable_endpoints_for
 from apps.conversations import stream
 from apps.conversations.marker_grammar import SentPages
 from apps.conversations.models import Answer, Conversation, Question, ReadingPass
+from apps.conversations.pace import check_pace, hold_pace
 from apps.conversations.planning import plan_answer
 from apps.conversations.plans import READINGS, Choices, EndpointOffer, Plan
 from apps.conversations.prompt import History, Turn, pack_history, question_tokens
@@ -156,7 +157,7 @@ def ask_question(
         earlier = _asked_before(conversation, idempotency_key)
         if earlier is not None:
             return earlier
-    _check_pace(actor, conversation.workspace)
+    check_pace(actor, conversation.workspace)
     _check_parent_ended(parent_answer)
     prepared = prepare(conversation.corpus, text, model, reading, selection, parent_answer)
     _refuse_unless_fits(prepared.plan)
@@ -164,6 +165,7 @@ def ask_question(
         prepared = _only_seen(prepared, seen_hosts)
     try:
         with transaction.atomic():
+            hold_pace(actor, conversation.workspace)
             question = Question.objects.create(
                 workspace_id=conversation.workspace_id,
                 conversation=conversation,
@@ -227,18 +229,6 @@ def _check_parent_ended(parent_answer: Answer | None) -> None:
         )
 
 
-def _check_pace(actor: User, workspace: Workspace) -> None:
-    running = Answer.objects.filter(
-        question__asked_by=actor, workspace=workspace, status__in=Answer.RUNNING
-    ).count()
-    if running >= settings.CONCURRENT_ANSWERS_PER_MEMBER:
-        raise Refused(
-            "too_many_answers",
-            f"{running} of your answers are still being written. Wait for one, or stop one.",
-            status=429,
-        )
-
-
 def _refuse_unless_fits(plan: Plan) -> None:
     if not plan.fits:
         raise Refused(plan.code or "does_not_fit", plan.reason, status=409, details=plan.to_json())
@@ -284,7 +274,7 @@ def retry_answer(actor: User, answer: Answer) -> Answer:
     if answer.is_running or answer.status == Answer.Status.DONE:
         raise Refused("not_failed", "Only a failed or stopped answer can be retried.", status=409)
     question = answer.question
-    _check_pace(actor, question.conversation.workspace)
+    check_pace(actor, question.conversation.workspace)
     prepared = prepare(
         question.conversation.corpus,
         question.text,
@@ -297,6 +287,7 @@ def retry_answer(actor: User, answer: Answer) -> Answer:
     shown = [answer.plan.get("endpoint"), *answer.plan.get("fallbacks", [])]
     prepared = _only_seen(prepared, shown)
     with transaction.atomic():
+        hold_pace(actor, question.conversation.workspace)
         return _create_answer(question, prepared)
 
 

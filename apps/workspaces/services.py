@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.common.http import Refused
@@ -13,13 +17,29 @@ from apps.workspaces.slugs import free_slug
 
 
 def create_workspace(actor: User, name: str) -> Workspace:
-    """Make a workspace whose owner is the actor."""
+    """Make a workspace whose owner is the actor. Raises Refused (429) for too many in a day."""
     with transaction.atomic():
+        # Under this lock a person's workspaces are made one at a time, so that the count holds.
+        User.objects.select_for_update(no_key=True).get(pk=actor.pk)
+        _check_made_today(actor)
         workspace = Workspace.objects.create(name=name, slug=free_slug(name))
         Membership.objects.create(workspace=workspace, user=actor, role=Role.OWNER)
         record(actor, "workspace.create", workspace, workspace)
     workspace.held_right = Right.OWN
     return workspace
+
+
+def _check_made_today(actor: User) -> None:
+    owned = Membership.objects.filter(
+        user=actor, role=Role.OWNER, created_at__gt=timezone.now() - timedelta(days=1)
+    )
+    if owned.count() >= settings.WORKSPACES_PER_MEMBER_PER_DAY:
+        raise Refused(
+            "too_many_workspaces",
+            f"You made {settings.WORKSPACES_PER_MEMBER_PER_DAY} workspaces within a day. Make more tomorrow, "
+            "or use one you have.",
+            status=429,
+        )
 
 
 def rename_workspace(actor: User, workspace: Workspace, name: str) -> None:

@@ -25,7 +25,10 @@ def create(request: HtmxRequest) -> HttpResponse:
     """Anybody signed in may make a workspace: it holds nothing until they bring something."""
     form = WorkspaceForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        return redirect(services.create_workspace(request.user, form.cleaned_data["name"]))
+        try:
+            return redirect(services.create_workspace(request.user, form.cleaned_data["name"]))
+        except Refused as refused:
+            form.add_error("name", refused.sentence)
     return render(request, "workspaces/create.html", {"form": form}, status=422 if form.is_bound else 200)
 
 

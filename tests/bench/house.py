@@ -34,6 +34,7 @@ def run_bench_house(folder: Path, **environment: str) -> Iterator[BenchHouse]:
         variables = {
             "DOCANALYST_CATALOGUE": str(catalogue),
             "DOCANALYST_ANSWERS_PER_MEMBER": "500",
+            "DOCANALYST_ASKS_PER_MINUTE": "10000",
             "DOCANALYST_STREAMS_PER_MEMBER": "5000",
             "DOCANALYST_STREAMS_PER_PROCESS": "5000",
             **environment,

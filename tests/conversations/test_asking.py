@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -152,6 +156,43 @@ def test_too_many_answers_at_once_are_refused(desk: Desk, script: Script, settin
     with pytest.raises(Refused) as refused:
         services.ask_question(desk.alice, desk.conversation, "Two?")
     assert refused.value.status == 429
+
+
+def test_asking_too_fast_is_refused_with_the_time(desk: Desk, script: Script, settings: object) -> None:
+    settings.ASKS_PER_MEMBER_PER_MINUTE = 2  # type: ignore[attr-defined]
+    answers = [services.ask_question(desk.alice, desk.conversation, f"{word}?") for word in ("One", "Two")]
+    with pytest.raises(Refused) as refused:
+        services.ask_question(desk.alice, desk.conversation, "Three?")
+    assert (refused.value.status, refused.value.code) == (429, "asking_too_fast")
+    assert 1 <= refused.value.details["retry_after_seconds"] <= 60
+    Answer.objects.filter(pk=answers[0].pk).update(created_at=timezone.now() - timedelta(seconds=61))
+    services.ask_question(desk.alice, desk.conversation, "Three?")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("limit", ["CONCURRENT_ANSWERS_PER_MEMBER", "ASKS_PER_MEMBER_PER_MINUTE"])
+def test_of_twenty_questions_in_one_moment_no_more_than_allowed_are_taken(
+    desk: Desk, script: Script, settings: object, limit: str
+) -> None:
+    setattr(settings, limit, 3)
+    gate = threading.Barrier(20)
+
+    def ask(number: int) -> str:
+        gate.wait(10)
+        try:
+            services.ask_question(desk.alice, desk.conversation, f"Question {number}?")
+        except Refused as refused:
+            return refused.code
+        finally:
+            connection.close()
+        return "taken"
+
+    with ThreadPoolExecutor(20) as pool:
+        outcomes = Counter(pool.map(ask, range(20)))
+    assert outcomes["taken"] == 3
+    assert sum(outcomes.values()) == 20
+    assert len(outcomes) == 2
+    assert Question.objects.filter(conversation=desk.conversation).count() == 3
 
 
 def test_stop_before_a_worker_came_ends_the_answer_and_frees_its_money(desk: Desk, script: Script) -> None:

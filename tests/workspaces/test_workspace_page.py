@@ -1,9 +1,12 @@
 """Home, the workspace's page, and making and renaming workspaces."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from apps.library.models import Corpus
-from apps.workspaces.models import AuditEntry, Role, Workspace
+from apps.workspaces.models import AuditEntry, Membership, Role, Workspace
 from apps.workspaces.services import add_member, create_workspace
 
 
@@ -144,3 +147,17 @@ def test_switcher_lists_all_my_workspaces(workspace, client_of, people):
     add_member(None, second, people["bob"], Role.VIEWER)
     page = client_of("bob").get("/w/leases/").content.decode()
     assert 'href="/w/second/"' in page
+
+
+def test_workspaces_cannot_be_made_without_end(people, client_of, settings):
+    settings.WORKSPACES_PER_MEMBER_PER_DAY = 2
+    charlie = client_of("charlie")
+    assert [charlie.post("/new-workspace/", {"name": name}).status_code for name in ("One", "Two")] == [
+        302,
+        302,
+    ]
+    refused = charlie.post("/new-workspace/", {"name": "Three"})
+    assert refused.status_code == 422
+    assert "2 workspaces within a day" in refused.content.decode()
+    Membership.objects.filter(user=people["charlie"]).update(created_at=timezone.now() - timedelta(days=2))
+    assert charlie.post("/new-workspace/", {"name": "Three"}).status_code == 302
