@@ -43,6 +43,12 @@ _SEAM = 1.0
 # A picture with this share of itself on another one belongs to it, unless that one is nearly the page.
 _COVERED, _MOST_OF_PAGE = 0.9, 0.5
 _MOST_PIECES = 2_000
+_PLAIN_SPACES = (
+    _mupdf.ll_fz_colorspace_is_gray,
+    _mupdf.ll_fz_colorspace_is_rgb,
+    _mupdf.ll_fz_colorspace_is_cmyk,
+    _mupdf.ll_fz_colorspace_is_lab,
+)
 
 
 class Region(NamedTuple):
@@ -59,8 +65,12 @@ def figures_of(document: Any, args: dict[str, Any]) -> Iterator[dict[str, Any]]:
     {page, index, digest, width, height, box, format, data}; data (base64) is null where the digest came before
     in this child. args["start"]: index to begin with on the first page. args["draw"] false: figures are
     counted and not drawn. The end says how many pictures the page places: {page, end: pictures}.
+
+    A drawn region also has its key, and args["known"] gives by key what others looked like ({dropped}, or
+    {digest, width, height, format}): those are not drawn again.
     """
     given: dict[str, str] = {}
+    known: dict[str, dict[str, Any]] = args["known"]
     start = args["start"]
     for number in args["pages"]:
         if not 1 <= number <= document.page_count:
@@ -78,37 +88,82 @@ def figures_of(document: Any, args: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 # Scanners cut a page into a background and stencils with its letters.
                 value: dict[str, Any] = {"dropped": "part_of_scan"}
             else:
-                value = _region(region, frame, args["draw"], given)
+                value = _region(region, frame, args["draw"], given, known)
             yield {"page": number, "index": index, **value}
         start = 0
         yield {"page": number, "end": len(pictures)}
 
 
-def _region(region: Region, frame: Rect, draw: bool, given: dict[str, str]) -> dict[str, Any]:
+def _region(
+    region: Region, frame: Rect, draw: bool, given: dict[str, str], known: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
     if reason := decoration(region, frame):
         return {"dropped": reason}
-    if not draw:
-        return {"dropped": "over_limit"}
     if any(piece.image.w() * piece.image.h() > _MOST_SOURCE_PIXELS for piece in region.pieces):
         return {"failed": "The picture has more pixels than are drawn."}
     try:
+        key = _key(region)
+        if key in known:
+            found = known[key]
+            return (
+                found if "dropped" in found else {**found, "box": _fractions(region.box, frame), "data": None}
+            )
+        if not draw:
+            return {"dropped": "over_limit"}
         picture = _drawn(region)
     except Exception as error:  # whatever a decoder says of one picture; the next one may be well
         return {"failed": str(error)[:200] or type(error).__name__}
+    looks, content = _looks(picture, given)
+    if key:
+        known[key] = looks
+        looks = {**looks, "key": key}
+    if "dropped" in looks:
+        return looks
+    data = None if content is None else base64.b64encode(content).decode("ascii")
+    return {**looks, "box": _fractions(region.box, frame), "data": data}
+
+
+def _looks(picture: Image.Image, given: dict[str, str]) -> tuple[dict[str, Any], bytes | None]:
     if all(high - low < _LEAST_CONTRAST for low, high in _extrema(picture)):
-        return {"dropped": "blank"}
+        return {"dropped": "blank"}, None
     digest = hashlib.sha256(f"{picture.width}x{picture.height}:".encode() + picture.tobytes()).hexdigest()
-    value: dict[str, Any] = {
-        "digest": digest,
-        "width": picture.width,
-        "height": picture.height,
-        "box": _fractions(region.box, frame),
-        "data": None,
-    }
+    content = None
     if digest not in given:
         given[digest], content = _encoded(picture)
-        value["data"] = base64.b64encode(content).decode("ascii")
-    return {**value, "format": given[digest]}
+    looks = {"digest": digest, "width": picture.width, "height": picture.height, "format": given[digest]}
+    return looks, content
+
+
+def _key(region: Region) -> str:
+    """Names what a region looks like without decoding it; empty when its parts cannot be named for sure."""
+    name = hashlib.sha256(repr(_size(region)).encode())
+    for piece in region.pieces:
+        a, b, c, d, e, f = piece.matrix
+        place = (a, b, c, d, e - region.box[0], f - region.box[1])
+        name.update(repr((piece.ink, [round(number, 2) for number in place])).encode())
+        image = piece.image.m_internal
+        for part in (image, image.mask):
+            if part:
+                stored = _stored(part)
+                if stored is None:
+                    return ""
+                name.update(hashlib.sha256(stored).digest())
+    return name.hexdigest()
+
+
+def _stored(image: Any) -> bytes | None:
+    """How a picture is stored, and all that changes its colours; None for palettes and special inks, which do."""
+    held = _mupdf.FzImage(_mupdf.ll_fz_keep_image(image))
+    compressed = _mupdf.fz_compressed_image_buffer(held).m_internal
+    space = ""
+    if image.colorspace:
+        space = _mupdf.ll_fz_colorspace_name(image.colorspace)
+        if not any(is_plain(image.colorspace) for is_plain in _PLAIN_SPACES):
+            return None
+    if not compressed or image.use_colorkey or image.use_decode:
+        return None
+    content = _mupdf.fz_buffer_extract_copy(_mupdf.FzBuffer(_mupdf.ll_fz_keep_buffer(compressed.buffer)))
+    return f"{image.w} {image.h} {image.bpc} {image.n} {image.imagemask} {space}:".encode() + bytes(content)
 
 
 def decoration(region: Region, frame: Rect) -> str:

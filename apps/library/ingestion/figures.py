@@ -22,6 +22,9 @@ _PAGES_PER_CHILD = 8
 # A document that kills more children than this keeps the figures found until then: each death may cost a minute.
 MOST_DEATHS = 12
 _CANCEL_SECONDS = 0.25
+# Each child is told of all of them: some 150 bytes apiece.
+_MOST_KNOWN = 2_000
+_LOOKS = {"dropped", "digest", "width", "height", "format"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class PageFigures:
     dropped: Counter[str] = field(default_factory=Counter)
     failed: int = 0
     is_complete: bool = False
+    looks: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+    """By key, what pictures drawn here look like: other children need not draw them again."""
 
 
 class FigureReader:
@@ -84,6 +89,8 @@ class FigureReader:
         self._cancelled = threading.Event()
         self._deaths_left = MOST_DEATHS
         self._lock = threading.Lock()
+        self._known: dict[str, dict[str, Any]] = {}
+        """Looks of pictures that were drawn, for the children that come after."""
 
     def read(self, numbers: Collection[int]) -> Generator[list[PageFigures], None, None]:
         """Figures of the given pages (1-based), a few pages at a time, in order of completion.
@@ -107,7 +114,10 @@ class FigureReader:
                         raise Cancelled
                     done, running = wait(running, timeout=_CANCEL_SECONDS, return_when=FIRST_COMPLETED)
                     for future in done:
-                        yield future.result()
+                        pages = future.result()
+                        yield pages
+                        # Not before: whoever asked must hold a figure before another place refers to it.
+                        self._known = self._learned(pages)
             finally:
                 self._cancelled.set()
                 for future in running:
@@ -138,6 +148,13 @@ class FigureReader:
                 break
         return list(pages.values())
 
+    def _learned(self, pages: list[PageFigures]) -> dict[str, dict[str, Any]]:
+        known = dict(self._known)
+        for page in pages:
+            if len(known) < _MOST_KNOWN:
+                known |= page.looks
+        return known
+
     def _may_go_on(self) -> bool:
         with self._lock:
             self._deaths_left -= 1
@@ -146,12 +163,21 @@ class FigureReader:
     def _read_until_death(
         self, pages: dict[int, PageFigures], numbers: list[int], start: int, place: _Place
     ) -> None:
-        args = {"pages": numbers, "password": self._password, "start": start, "draw": not self.is_full}
+        args = {
+            "pages": numbers,
+            "password": self._password,
+            "start": start,
+            "draw": not self.is_full,
+            "known": dict(self._known),
+        }
         for value in self._box.run(
             self._job, fd=self._fd, args=args, limits=self._limits, cancelled=self._cancelled
         ):
             page = pages[value["page"]]
             place.follow(value)
+            if "key" in value:
+                looks = {name: value[name] for name in _LOOKS & value.keys()}
+                page.looks[value["key"]] = looks
             if "end" in value:
                 page.pictures = value["end"]
                 page.is_complete = True

@@ -350,3 +350,34 @@ def test_real_files_show_as_many_pictures_as_another_library_sees(corpora: Path,
 
 def test_deaths_are_bounded() -> None:
     assert 1 < figures.MOST_DEATHS < 50
+
+
+def test_a_picture_drawn_by_one_child_is_not_drawn_by_the_next(tmp_path: Path) -> None:
+    """Its looks are told by what it is stored as; the same bytes under other colours are another picture."""
+
+    def with_space(space: Any) -> Callable[[pikepdf.Pdf], pikepdf.Object]:
+        def build(pdf: pikepdf.Pdf) -> pikepdf.Object:
+            picture = made.drawing("L")
+            return made._stream(pdf, picture.tobytes(), picture, ColorSpace=space)
+
+        return build
+
+    def tinted(*ink: float) -> pikepdf.Array:
+        tint = pikepdf.Dictionary(FunctionType=2, Domain=[0, 1], C0=[0, 0, 0, 0], C1=list(ink), N=1)
+        return pikepdf.Array([pikepdf.Name.Separation, pikepdf.Name.Spot, pikepdf.Name.DeviceCMYK, tint])
+
+    drawn = [
+        [made.at(60, 500, 200, 140), made.at(300, 500, 200, 140, "Q"), made.at(60, 200, 200, 140, "R")]
+    ] * 20
+    content = made.pages_of(
+        *drawn, P=made.jpeg_rgb, Q=with_space(tinted(0, 1, 1, 0)), R=with_space(tinted(1, 0, 1, 0))
+    )
+    pages = figures_in(content, tmp_path, workers=1)
+    assert {tuple(figure.digest for figure in page.figures) for page in pages} == {
+        tuple(figure.digest for figure in pages[0].figures)
+    }
+    assert len({figure.digest for figure in pages[0].figures}) == 3
+    assert sum(len(page.looks) for page in pages) <= 2
+    first = pages[0].figures[0].digest
+    held = [figure.content is not None for page in pages for figure in page.figures if figure.digest == first]
+    assert held[0]
