@@ -32,8 +32,9 @@ UNCERTAIN = 0.85
 """Below it every tenth character or so is wrong; clean print comes at 0.97 and more."""
 SECONDS_A_PAGE = 10
 """What a page is expected to take before any was measured."""
-# A zygote that was killed takes its child along, which is no fault of the page.
-_MOST_LOST = 3
+# A child that was killed, or went with its zygote, is no fault of the page; a page that always ends so is.
+_PERHAPS_CHANCE = frozenset({"lost", "killed"})
+_MOST_CHANCES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ def _recognise_range(
     stop: threading.Event | None,
 ) -> Iterator[PageRecognised]:
     waiting = [pages]
-    lost = 0
+    chances = _MOST_CHANCES
     while waiting:
         piece = waiting.pop()
         limits = _limits(len(piece))
@@ -176,8 +177,8 @@ def _recognise_range(
             rest = piece[done:]
             if not rest:
                 continue  # it died after its last page
-            if isinstance(error, ChildDied) and error.limit == "lost" and lost < _MOST_LOST:
-                lost += 1
+            if isinstance(error, ChildDied) and error.limit in _PERHAPS_CHANCE and chances:
+                chances -= 1
                 waiting.append(rest)
             elif len(piece) == 1:
                 sentence = _limits(1).sentence("time") if isinstance(error, Cancelled) else error.sentence

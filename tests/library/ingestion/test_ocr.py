@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -204,6 +205,18 @@ def test_stopping_kills_the_child_at_once(tmp_path: Path) -> None:
         with pytest.raises(Cancelled):
             next(pages)
         assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("victim", ["the child", "the process with the models"])
+def test_a_kill_by_chance_costs_no_page(tmp_path: Path, victim: str) -> None:
+    path = scan_file(tmp_path / "kill.pdf", lines(CLAUSES[:1]), lines(CLAUSES))
+    with path.open("rb") as file:
+        pages = recognise_pages(file.fileno(), [PageToRecognise(1), PageToRecognise(2)])
+        assert next(pages).found
+        zygote = psutil.Process(ocr.ocr_sandbox()._process.pid)  # type: ignore[union-attr]
+        (zygote.children()[0] if victim == "the child" else zygote).kill()
+        second = next(pages)
+    assert alike(second.text, PROSE) > 0.95
 
 
 def test_a_page_past_its_limit_costs_only_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
