@@ -24,6 +24,21 @@ def origin() -> str:
     return "real pages" if CORPORA.is_dir() else "pages made by code"
 
 
+def listed(pages: int) -> list[str]:
+    """What write_long_pdf takes for so many pages, file by file, in words."""
+    if not CORPORA.is_dir():
+        return [f"{pages:,} pages made by code"]
+    lengths = {}
+    for source in SOURCES:
+        with pymupdf.open(CORPORA / source) as part:
+            lengths[source] = part.page_count
+    in_one_turn = sum(lengths.values())
+    return [
+        f"{source}: {length} of every {in_one_turn} pages, up to {pages:,}"
+        for source, length in lengths.items()
+    ]
+
+
 def write_long_pdf(path: Path, pages: int) -> Path:
     """A PDF of exactly so many pages, all with a text layer."""
     document = pymupdf.open()

@@ -14,7 +14,7 @@ from apps.library.ingestion.sandbox import sandbox
 from tests.bench.figures import Figures, median
 from tests.bench.house import BenchHouse, prose_pages, run_bench_house
 from tests.bench.memory import MIB, Peak
-from tests.bench.papers import another, origin, write_long_pdf
+from tests.bench.papers import another, listed, origin, write_long_pdf
 from tests.bench.rows import last_ready_at, unread_documents
 from tests.factories import pdf_bytes
 from tests.live.client import ApiError
@@ -22,6 +22,8 @@ from tests.live.client import ApiError
 FILES = 4
 PAGES = 2_400
 PIPELINE_PAGES = 600
+# One page kind after the other, so that 1, 10 and 100 times as many pages are the same mixture.
+GROWTH_PAGES = (60, 600, 6_000)
 ROUNDS = 3
 # Once so much has gone into rounds, no further one begins; the first is always whole.
 PATIENCE_SECONDS = 30.0
@@ -86,7 +88,26 @@ def test_the_pipeline_beside_the_bare_parser(tmp_path: Path, figures: Figures) -
     )
 
 
+def test_growth_with_the_number_of_pages(tmp_path: Path, figures: Figures) -> None:
+    sandbox().report()
+    read_whole(write_long_pdf(tmp_path / "first.pdf", 16), 16)  # loads the vocabulary
+    a_page: list[float] = []
+    for pages in GROWTH_PAGES:
+        if a_page and pages * a_page[-1] > LONGEST_SECONDS:
+            figures.not_run(f"growth to {pages:,} pages", f"would take about {pages * a_page[-1]:.0f} s here")
+            return
+        seconds, spent = read_whole(write_long_pdf(tmp_path / f"{pages}.pdf", pages), pages)
+        a_page.append(seconds / pages)
+        figures.tell(
+            f"  PDF of {pages:,} {origin()}, pipeline alone",
+            f"{seconds:.1f} s, {1000 * seconds / pages:.1f} ms a page, {1000 * spent / pages:.1f} ms of processor time",
+        )
+    figures.at_most("PDF, time a page at 6,000 pages, of that at 600", a_page[2] / a_page[1], 1.25, "×")
+
+
 def test_from_upload_to_ready_beside_the_bare_parser(paper: Path, tmp_path: Path, figures: Figures) -> None:
+    for line in listed(PAGES // FILES):
+        print(f"  {line}", flush=True)
     content = paper.read_bytes()
     big = write_long_pdf(tmp_path / "big.pdf", PAGES).read_bytes()
     bare, whole, small_peaks = [], [], []
