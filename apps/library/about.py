@@ -12,9 +12,16 @@ from typing import NamedTuple
 from django.conf import settings
 from django.urls import reverse
 
-from apps.library.facts import Attachment, attachments, flag_heading, how_it_was_read, remarks, told_flags
+from apps.library.facts import (
+    Attachment,
+    attachments,
+    flag_heading,
+    how_it_was_read,
+    kind_words,
+    remarks,
+    told_flags,
+)
 from apps.library.figures import figure_rows
-from apps.library.ingestion.kinds import KIND_OF_NAME
 from apps.library.models import Document, Page, PageImage, Revision
 from apps.library.readings import estimate
 from apps.library.states import DocumentState
@@ -123,8 +130,7 @@ class DocumentAbout:
 
     @property
     def kind(self) -> str:
-        kind = KIND_OF_NAME.get(self.revision.reader)
-        return kind.words if kind else self.document.get_kind_display()
+        return kind_words(self.revision)
 
     @property
     def title(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from apps.accounts.models import User
+from apps.library.facts import kind_mark
 from apps.library.models import Corpus, CorpusEntry, Document, Revision, Untick
 from apps.library.states import DocumentState
 from apps.llm.tokens import marker_tokens
@@ -31,6 +32,10 @@ class CorpusRow:
         pages_read = self.revision.page_count - self.revision.pages_not_read
         more_digits = marker_tokens(self.entry.ordinal, 1) - marker_tokens(1, 1)
         return self.revision.token_count + pages_read * more_digits
+
+    @property
+    def kind_mark(self) -> str:
+        return kind_mark(self.revision)
 
     @property
     def next_revision(self) -> Revision | None:

@@ -9,7 +9,20 @@ from typing import Any, TypedDict
 from django.conf import settings
 
 from apps.library.figures import PICTURES_FLAG
+from apps.library.ingestion.kinds import KIND_OF_NAME
 from apps.library.models import Page, Revision
+
+
+def kind_words(revision: Revision) -> str:
+    """What the file is: PDF, EPUB, JPEG …"""
+    kind = KIND_OF_NAME.get(revision.reader)
+    return kind.words if kind else revision.content_type
+
+
+def kind_mark(revision: Revision) -> str:
+    """The same in at most four capitals."""
+    kind = KIND_OF_NAME.get(revision.reader)
+    return (kind.extensions[0].lstrip(".") if kind else revision.reader)[:4].upper()
 
 
 class Attachment(TypedDict):

@@ -306,3 +306,14 @@ def test_reading_again_is_for_who_brought_it_and_administrators(
 def test_outsiders_are_told_that_there_is_nothing_to_tell(house: House) -> None:
     assert house.client("charlie").get(about_url(house.lease)).status_code == 404
     assert house.client("alice").post(about_url(house.lease)).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("reader", "words", "mark"),
+    [("pdf", "PDF", "PDF"), ("fb2", "FictionBook", "FB2"), ("jpeg", "JPEG", "JPG")],
+)
+def test_a_kind_is_named_as_people_name_it(house: House, reader: str, words: str, mark: str) -> None:
+    document = make_document(house.corpus, "file", reader=reader)
+    client = house.client("vera")
+    assert f"<dd>{words}</dd>" in body(client.get(about_url(document), headers=HTMX))
+    assert f'aria-hidden="true">{mark}</span>' in body(client.get(house.url("documents"), headers=HTMX))
