@@ -107,7 +107,7 @@ def test_a_document_without_pictures_pays_nothing() -> None:
 
 def test_past_the_limit_figures_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figures, "MOST_FIGURES", 2)
-    several = [made.raw_rgb, made.flate_gray, made.separation, made.ccitt]
+    several = [made.raw_rgb, made.packed_gray, made.separation, made.ccitt]
     commands = [
         made.at(60 + 260 * (index % 2), 150 + 200 * (index // 2), 200, 140, f"P{index}") for index in range(4)
     ]

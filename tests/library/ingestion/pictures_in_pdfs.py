@@ -1,4 +1,7 @@
-"""PDFs with one picture in every encoding that can be written, made by code."""
+"""PDFs with one picture in every encoding that can be written, made by code.
+
+Filters go by their short names (ISO 32000-1, table 94), which MuPDF takes everywhere.
+"""
 
 from __future__ import annotations
 
@@ -47,11 +50,11 @@ def raw_rgb(pdf: pikepdf.Pdf) -> pikepdf.Object:
     return _stream(pdf, picture.tobytes(), picture, ColorSpace=_name("DeviceRGB"))
 
 
-def flate_gray(pdf: pikepdf.Pdf) -> pikepdf.Object:
+def packed_gray(pdf: pikepdf.Pdf) -> pikepdf.Object:
     picture = drawing("L")
     return _stream(
         pdf, zlib.compress(picture.tobytes()), picture,
-        ColorSpace=_name("DeviceGray"), Filter=_name("FlateDecode"),
+        ColorSpace=_name("DeviceGray"), Filter=_name("Fl"),
     )  # fmt: skip
 
 
@@ -86,10 +89,10 @@ def ccitt(pdf: pikepdf.Pdf) -> pikepdf.Object:
     with Image.open(io.BytesIO(tiff)) as read:
         start, length = read.tag_v2[273][0], read.tag_v2[279][0]
         black_is_zero = read.tag_v2[262] == 1
-    parms = pikepdf.Dictionary(K=-1, Columns=WIDTH, Rows=HEIGHT, BlackIs1=black_is_zero)
+    params = pikepdf.Dictionary(K=-1, Columns=WIDTH, Rows=HEIGHT, BlackIs1=black_is_zero)
     return _stream(
         pdf, tiff[start : start + length], picture, BitsPerComponent=1,
-        ColorSpace=_name("DeviceGray"), Filter=_name("CCITTFaxDecode"), DecodeParms=parms,
+        ColorSpace=_name("DeviceGray"), Filter=_name("CCITTFaxDecode"), DP=params,
     )  # fmt: skip
 
 
@@ -136,7 +139,7 @@ def stencil(pdf: pikepdf.Pdf) -> pikepdf.Object:
 ENCODINGS: dict[str, Callable[[pikepdf.Pdf], pikepdf.Object]] = {
     made.__name__: made
     for made in (
-        raw_rgb, flate_gray, jpeg_rgb, jpeg_cmyk, jpeg2000, ccitt, indexed, separation, soft_masked,
+        raw_rgb, packed_gray, jpeg_rgb, jpeg_cmyk, jpeg2000, ccitt, indexed, separation, soft_masked,
         color_keyed, stencil,
     )
 }  # fmt: skip

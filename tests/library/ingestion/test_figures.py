@@ -25,7 +25,7 @@ from tests.library.ingestion import pictures_in_pdfs as made
 
 RED, DARK, LIGHT, WHITE = (250, 60, 40), (30, 40, 90), (200, 210, 220), (255, 255, 255)
 LOOKS: dict[str, tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]] = {
-    "flate_gray": ((115, 115, 115), (43, 43, 43), (208, 208, 208)),
+    "packed_gray": ((115, 115, 115), (43, 43, 43), (208, 208, 208)),
     "ccitt": (WHITE, (0, 0, 0), WHITE),
     "stencil": (WHITE, (0, 0, 0), WHITE),
     "soft_masked": (RED, DARK, WHITE),
@@ -223,7 +223,7 @@ def huge(side: int) -> Callable[[pikepdf.Pdf], pikepdf.Object]:
         content = b"".join(squeeze.compress(row) for row in rows) + squeeze.flush()
         return made._stream(
             pdf, content, Image.new("1", (1, 1)), Width=side, Height=side,
-            ColorSpace=pikepdf.Name.DeviceRGB, Filter=pikepdf.Name.FlateDecode,
+            ColorSpace=pikepdf.Name.DeviceRGB, Filter=pikepdf.Name.Fl,
         )  # fmt: skip
 
     return build
