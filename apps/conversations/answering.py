@@ -21,8 +21,8 @@ from django.db import connection
 from django.utils import timezone
 
 from apps.common.clean import TextCleaner
-from apps.connections.services import mark_unhealthy
 from apps.conversations.answer_display import AnswerChips, evidence_html
+from apps.conversations.attempts import Attempts
 from apps.conversations.citations import (
     AnswerParser,
     MarkerSeen,
@@ -33,17 +33,14 @@ from apps.conversations.evidence import MOST_EVIDENCE, EvidenceChecker
 from apps.conversations.jobs import UNEXPECTED, Job, begin
 from apps.conversations.loop import AnswerLoop, answer_loop
 from apps.conversations.marker_grammar import EvidenceLine, canonical_marker
-from apps.conversations.models import Answer, ReadingPass
-from apps.conversations.outcome import Outcome, book_attempt, end_answer, estimate_usage, usage_data
+from apps.conversations.models import Answer
+from apps.conversations.outcome import Outcome, end_answer, usage_data
 from apps.conversations.packing import SourceRemoved
 from apps.conversations.rendering import Block, BlockRenderer
 from apps.conversations.services import status_data
 from apps.conversations.stream import EventWriter, delete_streams
-from apps.conversations.waiting import asked_in_turn, attempt_sentence, turn_sentence
-from apps.llm.catalogue import Endpoint
 from apps.llm.errors import LLMError
 from apps.llm.gateway import stream_chat
-from apps.llm.names import provider_name
 from apps.llm.shared_places import SharedPlaces
 from apps.llm.types import Finished, InLine, RequestSent, Usage, Waiting
 from apps.llm.types import TextDelta as RawDelta
@@ -84,6 +81,7 @@ class AnswerRun:
         self.job = job
         self.loop = loop
         self.answer = job.answer
+        self.attempts = Attempts(job, loop)
         self.writer = EventWriter(loop.redis, job.answer.pk)
         self.checker = EvidenceChecker(job.answer)
         self.cleaner = TextCleaner()
@@ -106,8 +104,6 @@ class AnswerRun:
         self._is_over = False
         self._kept_at = 0.0
         self._news_of_row: dict[str, Any] = {}
-        self._endpoint_id = job.targets[0].request.endpoint.id
-        self._asked = [self._host(self._endpoint_id)]
 
     async def run(self) -> None:
         """Never raises; the outcome is on the row and on the stream."""
@@ -149,44 +145,9 @@ class AnswerRun:
         return Outcome(Answer.Status.DONE)
 
     async def _failed(self, error: LLMError) -> Outcome:
-        await self._note(error)
-        sentence = asked_in_turn(self._asked, error.tell(has_text=bool("".join(self.raw).strip())))
-        return Outcome(Answer.Status.FAILED, error.code, sentence)
-
-    async def _note(self, error: LLMError) -> None:
-        """An attempt failed: say so in the log and to others who would ask this endpoint, and book it."""
-        reading_pass = self.job.reading_pass
-        endpoint_id = self._endpoint_id
-        log.warning(
-            "answer %s: %s from %s (status %s, %s)",
-            self.answer.pk,
-            error.code,
-            endpoint_id,
-            error.status,
-            error.wire_code,
-        )
-        if error.makes_endpoint_unhealthy:
-            await self.loop.in_rows_thread(
-                mark_unhealthy,
-                endpoint_id,
-                error.code,
-                error.sentence,
-                workspace_id=self.answer.workspace_id,
-            )
-        if error.reached_host and self.usage is None:
-            await self._book(reading_pass.attempts, self._usage_after(error))
-        # Nothing is under way now: whoever ends the answer books nothing for it.
-        reading_pass.status = ReadingPass.Status.WAITING
-        await self.loop.in_rows_thread(reading_pass.save, update_fields=["status"])
-
-    def _usage_after(self, error: LLMError) -> Usage:
-        """What the host reported, else our count of what it may have read and did write."""
         raw = "".join(self.raw)
-        if error.usage is not None:
-            return error.usage
-        if raw or error.reads_prompt:
-            return estimate_usage(self.job.reading_pass, raw)
-        return Usage(0, 0, 0, estimated=True)
+        await self.attempts.fail(error, raw)
+        return Outcome(Answer.Status.FAILED, error.code, self.attempts.end_sentence(error, raw))
 
     # -- reading the model --
 
@@ -202,11 +163,14 @@ class AnswerRun:
                     case RawDelta():
                         await self._take_raw(event.text)
                     case RequestSent():
-                        await self._attempt(event)
+                        await self.attempts.begin(event)
+                        if self.answer.stage.get("stage") == "waiting":
+                            self._tell_reading()
                     case Waiting():
-                        await self._wait(event)
+                        await self.attempts.fail(event.error, "".join(self.raw))
+                        self._status("waiting", self.attempts.next_sentence(event))
                     case InLine():
-                        self._status("waiting", turn_sentence(event, self._host(event.endpoint_id)))
+                        self._status("waiting", self.attempts.line_sentence(event))
                     case Usage():
                         self.usage = event
                     case Finished():
@@ -217,36 +181,6 @@ class AnswerRun:
         _, pages = coverage_counts(self.answer)
         tokens = self.job.reading_pass.tokens_counted
         self._status("reading", f"Reading {pages:,} pages, {tokens:,} tokens", done=0, total=1)
-
-    async def _attempt(self, event: RequestSent) -> None:
-        """On the row before the first byte leaves: a dead worker's attempt is booked at the endpoint it asked."""
-        endpoint = self._endpoint(event.endpoint_id)
-        reading_pass = self.job.reading_pass
-        reading_pass.attempts, reading_pass.status = event.attempt, ReadingPass.Status.RUNNING
-        reading_pass.endpoint_id, reading_pass.model_id = endpoint.id, endpoint.model_id
-        await self.loop.in_rows_thread(
-            reading_pass.save, update_fields=["attempts", "status", "endpoint_id", "model_id"]
-        )
-        if self.answer.stage.get("stage") == "waiting":
-            self._tell_reading()
-
-    async def _wait(self, event: Waiting) -> None:
-        await self._note(event.error)
-        host, is_other = self._host(event.endpoint_id), event.endpoint_id != self._endpoint_id
-        if is_other:
-            self._endpoint_id = event.endpoint_id
-            self._asked.append(host)
-        self._status("waiting", attempt_sentence(event, host, is_other=is_other))
-
-    def _endpoint(self, endpoint_id: str) -> Endpoint:
-        endpoints = (target.request.endpoint for target in self.job.targets)
-        return next(endpoint for endpoint in endpoints if endpoint.id == endpoint_id)
-
-    def _host(self, endpoint_id: str) -> str:
-        return provider_name(self._endpoint(endpoint_id))
-
-    async def _book(self, attempt: int, usage: Usage) -> None:
-        await self.loop.in_rows_thread(book_attempt, self.answer, self.job.reading_pass, attempt, usage)
 
     async def _take_raw(self, chunk: str) -> None:
         text = self.cleaner.feed(chunk)
@@ -402,7 +336,7 @@ class AnswerRun:
         raw = "".join(self.raw)
         usage = self.usage
         if usage is not None:
-            await self._book(self.job.reading_pass.attempts, usage)
+            await self.attempts.book(usage)
         written = await self.loop.in_rows_thread(
             end_answer,
             self.answer,
@@ -425,9 +359,8 @@ class AnswerRun:
 
     async def _leave_a_taken_answer(self, raw: str) -> None:
         """The reaper ended it, or it was deleted: what was sent is booked all the same, what is gone stays gone."""
-        attempts = self.job.reading_pass.attempts
-        if attempts and self.usage is None:
-            await self._book(attempts, estimate_usage(self.job.reading_pass, raw))
+        if self.usage is None:
+            await self.attempts.book_unfinished(raw)
         if not await self.loop.in_rows_thread(Answer.objects.filter(pk=self.answer.pk).exists):
             await self.loop.in_rows_thread(delete_streams, [self.answer.pk])
 
