@@ -17,7 +17,7 @@ from tests.library.ingestion import odd_pdfs, pdfs
 LANGUAGES = {
     "English": "All human beings are born free and equal in dignity and rights. They are endowed with reason and "
     "conscience and should act towards one another in a spirit of brotherhood.",
-    "German": "Beide Seiten können diesen Vertrag sechs Monate nach Beginn eines Jahres kündigen. "
+    "German": "Beide Seiten können diesen Vertrag nach sechs Monaten kündigen, und jede muss das schreiben. "
     "Die Miete bleibt bis zu diesem Tag geschuldet, und das Haus wird in gutem Zustand übergeben.",
     "Polish": "Wszyscy ludzie rodzą się wolni i równi pod względem swej godności i swych praw. Są oni obdarzeni "
     "rozumem i sumieniem i powinni postępować wobec innych w duchu braterstwa.",
