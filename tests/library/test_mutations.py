@@ -10,7 +10,7 @@ from apps.accounts.models import User
 from apps.library.models import Corpus
 from tests.factories import make_corpus, make_user, make_workspace
 from tests.library.ingestion.mutations import MUTATORS, mutate
-from tests.library.mutants import LIMITS, made_by_code, measure, run_mutants
+from tests.library.mutants import LIMITS, bring, made_by_code, measure, run_mutants
 
 
 @pytest.fixture
@@ -53,3 +53,11 @@ def test_broken_files_of_others_come_to_an_end_too(
 
     assert states.total() == 22
     assert usage.within(LIMITS), usage
+
+
+@pytest.mark.parametrize("count", [b"-1", b"99999999999999999999"])
+def test_a_count_of_pages_that_cannot_be_is_mended(
+    alice: User, corpus: Corpus, settings, count: bytes
+) -> None:
+    settings.RECOGNISE_SCANS = False
+    assert bring(alice, corpus, made_by_code()[0].replace(b"/Count 1", b"/Count " + count)) == "ready"

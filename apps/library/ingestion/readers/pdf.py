@@ -137,7 +137,15 @@ def _notes(document: Any) -> tuple[str, ...]:
 
 @job("pdf.describe")
 def _describe(data: memoryview, args: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield asdict(PdfReader().describe(data, ReadOptions(**args["options"])))
+    try:
+        info = PdfReader().describe(data, ReadOptions(**args["options"]))
+    except (RuntimeError, pymupdf.mupdf.FzErrorBase) as error:
+        # A failed allocation is told in the same way.
+        if "malloc" in str(error):
+            raise MemoryError from error
+        # What cannot even be counted may still be mended.
+        raise IngestionError("damaged") from error
+    yield asdict(info)
 
 
 def _rehearse() -> None:
