@@ -70,7 +70,7 @@ def test_pictures_past_every_limit_are_drawn_or_refused_in_time(name: str) -> No
 
 
 def test_words_beside_such_a_picture_are_read() -> None:
-    facts = b"/Width 100000/Height 100000/Filter/FlateDecode/ColorSpace/DeviceGray/BitsPerComponent 8"
+    facts = b"/Width 100000/Height 100000/Filter/Fl/ColorSpace/DeviceGray/BitsPerComponent 8"
     words = b"The notice takes effect on the last day of a month, and rent remains due until that day. " * 3
     (page,) = read(odd_pdfs.with_picture(facts, b"nothing that inflates", words))
     assert page.state == "read"
