@@ -21,6 +21,7 @@ from django.db import connection
 from django.utils import timezone
 
 from apps.common.clean import TextCleaner
+from apps.common.http import Refused
 from apps.conversations.answer_display import AnswerChips, evidence_html
 from apps.conversations.attempts import Attempts
 from apps.conversations.citations import (
@@ -135,6 +136,8 @@ class AnswerRun:
                 "source_removed",
                 f"“{error}” was deleted before it could be sent, and nothing was sent without it. Ask again.",
             )
+        except Refused as refused:
+            return Outcome(Answer.Status.FAILED, refused.code, refused.sentence)
         except asyncio.CancelledError:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
@@ -168,6 +171,7 @@ class AnswerRun:
                             self._tell_reading()
                     case Waiting():
                         await self.attempts.fail(event.error, "".join(self.raw))
+                        await self.attempts.set_aside_again()
                         self._status("waiting", self.attempts.next_sentence(event))
                     case InLine():
                         self._status("waiting", self.attempts.line_sentence(event))

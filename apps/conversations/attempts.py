@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from decimal import Decimal
 
 from apps.connections.services import mark_unhealthy
 from apps.conversations.jobs import Job
@@ -14,6 +15,7 @@ from apps.llm.catalogue import Endpoint
 from apps.llm.errors import LLMError
 from apps.llm.names import provider_name
 from apps.llm.types import InLine, RequestSent, Usage, Waiting
+from apps.usage.budgets import extend
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +28,7 @@ class Attempts:
         self._loop = loop
         self._pass = job.reading_pass
         self._endpoint_id = job.targets[0].request.endpoint.id
+        self._taken = Decimal(0)
         self._asked = [self._host(self._endpoint_id)]
 
     async def begin(self, event: RequestSent) -> None:
@@ -63,9 +66,18 @@ class Attempts:
         self._pass.status = ReadingPass.Status.WAITING
         await self._save("status")
 
+    async def set_aside_again(self) -> None:
+        """Before the next attempt: what the last one took is set aside anew, so that this one cannot overdraw.
+
+        Raises Refused when the month does not hold it.
+        """
+        taken, self._taken = self._taken, Decimal(0)
+        answer = self._job.answer
+        await self._loop.in_rows_thread(extend, answer.question.conversation.workspace, answer.pk, taken)
+
     async def book(self, usage: Usage) -> None:
         """Book the running attempt; booking it twice changes nothing."""
-        await self._loop.in_rows_thread(
+        self._taken = await self._loop.in_rows_thread(
             book_attempt, self._job.answer, self._pass, self._pass.attempts, usage
         )
 

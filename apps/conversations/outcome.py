@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -41,10 +42,10 @@ class Outcome:
     sentence: str = ""
 
 
-def book_attempt(answer: Answer, reading_pass: ReadingPass, attempt: int, usage: Usage) -> None:
-    """One ledger entry for one attempt that reached a host; calling it again changes nothing."""
+def book_attempt(answer: Answer, reading_pass: ReadingPass, attempt: int, usage: Usage) -> Decimal:
+    """One ledger entry for one attempt that reached a host; calling it again changes nothing. Gives its USD."""
     endpoint = load_catalogue().get(reading_pass.endpoint_id)
-    append_entry(
+    entry = append_entry(
         Attempt(
             workspace_id=answer.workspace_id,
             user_id=answer.question.asked_by_id,
@@ -60,6 +61,7 @@ def book_attempt(answer: Answer, reading_pass: ReadingPass, attempt: int, usage:
         usage,
         price_of(reading_pass.endpoint_id, on=timezone.now().date()),
     )
+    return entry.amount or Decimal(0)
 
 
 def estimate_usage(reading_pass: ReadingPass, raw: str) -> Usage:

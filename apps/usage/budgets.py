@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import OuterRef, Subquery
+from django.db.models import F, OuterRef, Subquery
 from django.utils import timezone
 
 from apps.common.http import Refused
@@ -110,6 +110,20 @@ def reserve(workspace: Workspace, answer_id: uuid.UUID, amount: Decimal) -> Rese
         )
         held.refresh_from_db()
         return held
+
+
+def extend(workspace: Workspace, answer_id: uuid.UUID, amount: Decimal) -> None:
+    """Set aside `amount` more for an answer: what an attempt took that has to be made again.
+
+    Raises Refused (409, `over_budget`) when the month does not hold it; nothing changes then. Does nothing for an
+    answer that is settled. The same lock as in `reserve`.
+    """
+    if amount <= 0:
+        return
+    with transaction.atomic():
+        Workspace.objects.select_for_update(no_key=True).get(pk=workspace.pk)
+        check_budget(workspace, amount)
+        Reservation.objects.filter(answer_id=answer_id, settled_at=None).update(amount=F("amount") + amount)
 
 
 def settle(answer_id: uuid.UUID) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from apps.conversations.loop import AnswerLoop
 from apps.conversations.models import Answer, ReadingPass
 from apps.llm.errors import FAULTS, KEPT_NOTHING, KEPT_TEXT
 from apps.llm.providers import openai_compatible
+from apps.usage.budgets import budget_state, reserve, set_monthly_limit
 from apps.usage.models import LedgerEntry, Reservation
 from tests.conversations.conftest import Desk
 from tests.fake_clock import FakeClockLoop
@@ -392,3 +395,24 @@ def test_a_full_host_makes_room_for_the_next_of_the_plan(desk: Desk, room: Room)
     assert answer.status == Answer.Status.DONE
     (entry,) = check_books(answer, 1)
     assert entry.endpoint_id == "second"
+
+
+def test_an_attempt_that_has_to_be_made_again_is_set_aside_for_again(desk: Desk, room: Room) -> None:
+    room.behave({"stall_after": 0})
+    answer = ask(desk)
+    amount = Reservation.objects.get(answer_id=answer.pk).amount
+    # Beside another answer's money there is enough for this one and for three prompts read in vain.
+    prompt = Decimal(answer.plan["input_tokens"]).scaleb(-6)
+    set_monthly_limit(desk.alice, desk.workspace, Decimal(1))
+    reserve(desk.workspace, uuid.uuid4(), 1 - amount - prompt * 7 / 2)
+    room.run(answer)
+
+    assert (answer.status, answer.error_code) == (Answer.Status.FAILED, "over_budget")
+    spent = sum(entry.amount or 0 for entry in LedgerEntry.objects.filter(answer_id=answer.pk))
+    state = budget_state(desk.workspace)
+    assert state.limit is not None
+    assert spent == 4 * prompt
+    assert state.spent + state.reserved <= state.limit
+    assert len(room.wire.host("first.test")._requests) == 4
+    name, end = room.log.events[-1]
+    assert (name, end["code"]) == ("end", "over_budget")
