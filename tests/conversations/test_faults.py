@@ -120,6 +120,9 @@ def room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Room]:
     monkeypatch.setattr(openai_compatible, "http_client", carry)
     yield room
     clock.call_soon_threadsafe(clock.stop)
+    # Their threads hold connections to the database, which ends with the tests.
+    for threads in (room.loop._rows, room.loop._checks):
+        threads.shutdown()
 
 
 def ask(desk: Desk, model: str = "first") -> Answer:
