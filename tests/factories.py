@@ -114,6 +114,7 @@ def make_document(
         status=status,
         page_count=len(texts) if is_ready else 0,
         ready_at=timezone.now() if is_ready else None,
+        figures_at=timezone.now() if is_ready else None,
     )
     if with_file:
         revision.storage_name = default_storage.save(

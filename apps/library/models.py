@@ -93,6 +93,8 @@ class Revision(Row):
     taken_at = models.DateTimeField(null=True)
     """When a worker last took it: workspaces take turns by this."""
     ready_at = models.DateTimeField(null=True)
+    figures_at = models.DateTimeField(null=True)
+    """When its figures had been looked for; null while that waits. A reading with a base shows those of its base."""
 
     class Meta:
         ordering = ["created_at", "id"]
@@ -112,6 +114,11 @@ class Revision(Row):
                 condition=models.Q(base__isnull=False),
                 name="revision_turn_recognition",
             ),
+            models.Index(
+                fields=["queued_at"],
+                condition=models.Q(status="ready", base=None, figures_at=None),
+                name="revision_without_figures",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -126,18 +133,27 @@ class Revision(Row):
 
         claim: the token to hold it by, a new one by default.
         """
+        running = Revision.objects.filter(status__in=[self.Status.UPLOADED, self.Status.READING])
+        return self._claim_of(running, seconds, claim, status=self.Status.READING)
+
+    def claim_for_figures(self, seconds: int, claim: uuid.UUID | None = None) -> uuid.UUID | None:
+        """As claim_for_reading, of a reading whose figures wait to be looked for; it stays ready."""
+        waiting = Revision.objects.filter(status=self.Status.READY, base=None, figures_at=None)
+        return self._claim_of(waiting, seconds, claim)
+
+    def _claim_of(
+        self, rows: models.QuerySet[Revision], seconds: int, claim: uuid.UUID | None, **fields: object
+    ) -> uuid.UUID | None:
         claim, now = claim or uuid.uuid4(), timezone.now()
         taken = (
-            Revision.objects.filter(
-                pk=self.pk, status__in=[self.Status.UPLOADED, self.Status.READING], document__deleted_at=None
-            )
+            rows.filter(pk=self.pk, document__deleted_at=None)
             .filter(models.Q(claimed_until=None) | models.Q(claimed_until__lt=now))
             .update(
                 claim=claim,
                 claimed_until=now + timedelta(seconds=seconds),
-                status=self.Status.READING,
                 attempts=models.F("attempts") + 1,
                 taken_at=now,
+                **fields,
             )
         )
         return claim if taken else None
