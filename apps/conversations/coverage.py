@@ -10,7 +10,8 @@ from typing import Any
 from apps.common.amounts import amount_text
 from apps.conversations.models import Answer, ReadingPass
 from apps.conversations.plans import ranges
-from apps.library.models import Page, PageImage
+from apps.library.figures import figures_of
+from apps.library.models import Page
 from apps.usage.models import LedgerEntry
 
 
@@ -156,18 +157,18 @@ def images_left_out(answer: Answer) -> list[ImagesLeftOut]:
     """Figures on the pages that were sent, by document; models are sent text alone. One query.
 
     A page without text is not among them: it was not sent, and is listed as that. Figures of deleted documents
-    are gone.
+    are gone; those that are still looked for are not counted yet.
     """
     found: dict[str, list[tuple[int, str, int]]] = {}
-    for revision_id, number, digest, tokens in PageImage.objects.filter(
-        kind=PageImage.Kind.FIGURE, page__revision_id__in=[entry["revision_id"] for entry in answer.manifest]
-    ).values_list("page__revision_id", "page__number", "digest", "tokens"):
-        found.setdefault(str(revision_id), []).append((number, digest, tokens))
+    for document_id, number, digest, tokens in figures_of(
+        [entry["revision_id"] for entry in answer.manifest]
+    ).values_list("page__revision__document_id", "page__number", "digest", "tokens"):
+        found.setdefault(str(document_id), []).append((number, digest, tokens))
     left_out = []
     for entry in sorted(answer.manifest, key=lambda entry: int(entry["ordinal"])):
         on_sent = [
             image
-            for image in found.get(entry["revision_id"], ())
+            for image in found.get(entry["document_id"], ())
             if any(first <= image[0] <= last for first, last in entry["ranges"])
         ]
         if on_sent:

@@ -21,7 +21,7 @@ from apps.library.facts import (
     remarks,
     told_flags,
 )
-from apps.library.figures import figure_rows
+from apps.library.figures import figure_owner, figure_rows
 from apps.library.models import Document, Page, PageImage, Revision
 from apps.library.readings import estimate
 from apps.library.states import DocumentState
@@ -262,10 +262,14 @@ class DocumentAbout:
 
     @property
     def figures_words(self) -> str:
-        """How many figures were kept of how many, and what became of the others."""
-        counted = self.revision.facts.get("figures") or {}
+        """How many figures were kept of how many, and what became of the others; empty when there is none."""
+        owner = figure_owner(self.revision)
+        if owner.status == Revision.Status.READY and owner.figures_at is None:
+            return "Looking for figures …"
+        counted = owner.facts.get("figures") or {}
         kept, places = counted.get("kept", 0), counted.get("places", 0)
-        if not kept:
+        not_searched = len(counted.get("pages_not_searched") or ())
+        if not kept and not not_searched:
             return ""
         sentences = [f"{_count(kept, 'figure')} kept, at {_count(places, 'place')}."]
         if len(self.figures) < kept:
@@ -274,6 +278,8 @@ class DocumentAbout:
             sentences.append(f"{_count(dropped, 'decoration')} left out.")
         if failed := counted.get("failed", 0):
             sentences.append(f"{_count(failed, 'picture')} could not be drawn.")
+        if not_searched:
+            sentences.append(f"{_count(not_searched, 'page')} could not be looked through.")
         return " ".join(sentences)
 
     # Addresses -----------------------------------------------------------------------------------

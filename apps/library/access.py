@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
+from apps.library.figures import figure_rows
 from apps.library.models import Corpus, CorpusEntry, Document, Page, PageImage, Revision
 from apps.workspaces.access import Actor, Right, check_right, lookup_id
 from apps.workspaces.models import Workspace
@@ -81,9 +82,7 @@ def figure_for(
 ) -> PageImage:
     """A figure of the current revision, or of another one of the document. Http404 or PermissionDenied."""
     revision = revision_for(actor, document_id, revision_id=revision_id, workspace=workspace)
-    figure = PageImage.objects.filter(
-        page__revision=revision, kind=PageImage.Kind.FIGURE, digest=digest[:64]
-    ).first()
+    figure = figure_rows(revision).filter(digest=digest[:64]).first()
     if figure is None:
         raise Http404
     return figure

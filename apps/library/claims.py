@@ -75,10 +75,13 @@ class Claim:
         """Let others have their turn; called between two finished pieces of work, outside a transaction.
 
         Raises TurnOver when this reading had its slice and another workspace waits with nobody reading for it,
-        and Cancelled when it must stop. At most one query, and none before the slice is over.
+        or when figures are looked for and any text waits, and Cancelled when it must stop. At most two queries; of
+        a reading none before the slice is over.
         """
         if self.stop.is_set():
             raise Cancelled
+        if queueing.queue_of(self.revision) == queueing.Queue.FIGURES and queueing.text_waits():
+            raise TurnOver
         seconds = time.monotonic() - self.taken_at
         if seconds >= LONGEST_SLICE_SECONDS or (
             seconds >= SLICE_SECONDS and queueing.others_wait(self.revision)
@@ -86,26 +89,30 @@ class Claim:
             raise TurnOver
 
 
-def work_on(revision_id: str, work: Callable[[Claim], None]) -> bool:
+def work_on(revision_id: str, work: Callable[[Claim], None], *, is_ready: bool = False) -> bool:
     """Claim a revision and work on it; a gone, ended or taken one is left alone. Gives whether it was claimed.
 
     work ends by itself in ready (Claim.release), or raises; then the revision is failed or needs_password, with
     code and sentence. Pages that were stored stay. A worker that leaves, a turn that is over and a database that
     does not answer end nothing: the revision waits again, and no attempt is spent. What nobody foresaw, and a
     parser child that died before it could say what the file holds, costs an attempt.
+
+    is_ready: take one whose figures wait to be looked for. It stays ready whatever happens: what would end a reading
+    leaves it waiting with its attempts spent.
     """
     token = uuid.uuid4()
     with holds.held(token):
-        revision = _take(revision_id, token)
+        revision = _take(revision_id, token, is_ready=is_ready)
         if revision is None:
             return False
         _carry_out(Claim(revision, token), work)
         return True
 
 
-def _take(revision_id: str, token: uuid.UUID) -> Revision | None:
+def _take(revision_id: str, token: uuid.UUID, *, is_ready: bool) -> Revision | None:
     row = Revision(pk=lookup_id(revision_id))
-    if row.claim_for_reading(settings.INGEST_CLAIM_SECONDS, token) is None:
+    take = row.claim_for_figures if is_ready else row.claim_for_reading
+    if take(settings.INGEST_CLAIM_SECONDS, token) is None:
         return None
     # Read once it is ours: a deletion that ran beside the claim has either taken it away or is seen now.
     revision = (
@@ -224,6 +231,12 @@ def _try_again(claim: Claim, error: Exception) -> bool:
 
 
 def _end_failed(claim: Claim, code: str, sentence: str) -> None:
+    queue = queueing.queue_of(claim.revision)
+    if queue == queueing.Queue.FIGURES:
+        log.warning("revision %s: figures: %s", claim.revision.pk, code)
+        _write_at_last(claim, claim=None, claimed_until=None, attempts=queueing.MAX_ATTEMPTS)
+        queueing.send_hint(queue)
+        return
     needs_password = code in {"needs_password", "wrong_password"}
     _write_at_last(
         claim,

@@ -36,37 +36,49 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Queue(StrEnum):
-    """A queue of the broker, and which revisions are worked there."""
+    """A kind of work that revisions wait for."""
 
-    TEXT = "ingest"
-    RECOGNITION = "ocr"
+    TEXT = "text"
+    FIGURES = "figures"
+    """Of readings that are ready; looked for only when no text waits."""
+    RECOGNITION = "recognition"
+
+    @property
+    def broker_queue(self) -> str:
+        """Where the messages stand. Those of text and figures stand together: workers of one do the other."""
+        return "ocr" if self == Queue.RECOGNITION else "ingest"
 
     @property
     def task(self) -> str:
         """The name of the task that works on what waits here."""
         return {
             Queue.TEXT: "apps.library.tasks.ingest_revision",
+            Queue.FIGURES: "apps.library.tasks.keep_figures",
             Queue.RECOGNITION: "apps.library.tasks.recognise_revision",
         }[self]
 
 
 def queue_of(revision: Revision) -> Queue:
+    """What a revision waits or is worked on for, as its row was when it was loaded."""
+    if revision.status == Revision.Status.READY:
+        return Queue.FIGURES
     return Queue.TEXT if revision.base_id is None else Queue.RECOGNITION
 
 
-def take_turn(queue: Queue, work: Callable[[str], bool]) -> None:
-    """Let work have the revision whose turn it is; nothing happens when none waits.
+def take_turn(queue: Queue, work: Callable[[str], bool]) -> bool:
+    """Let work have the revision whose turn it is; gives whether there was one.
 
     work: gets an id, gives whether it could claim it; when another worker was faster, the next one is chosen.
     What processes that died here held is let go of first: a message that comes again was often theirs.
     """
     if leaving.is_leaving():
-        return
+        return False
     if holds.dead_claims():
         settle_lost()
     while (revision_id := next_waiting(queue)) is not None:
         if work(str(revision_id)):
-            return
+            return True
+    return False
 
 
 def next_waiting(queue: Queue) -> uuid.UUID | None:
@@ -95,14 +107,17 @@ def next_waiting(queue: Queue) -> uuid.UUID | None:
 def others_wait(revision: Revision) -> bool:
     """Whether another workspace waits in this revision's queue and has nobody reading for it. One query."""
     queue = queue_of(revision)
-    # A moment's grace: who came just now is taken by a worker that is free.
     return (
-        _waiting(queue)
-        .filter(queued_at__lt=timezone.now() - timedelta(seconds=1))
+        _waiting_for_a_moment(queue)
         .exclude(workspace_id=revision.workspace_id)
         .exclude(workspace_id__in=_running(queue).values("workspace_id"))
         .exists()
     )
+
+
+def text_waits() -> bool:
+    """Whether a document of any workspace waits to be read. One query."""
+    return _waiting_for_a_moment(Queue.TEXT).exists()
 
 
 def send_hint(queue: Queue, count: int = 1) -> None:
@@ -122,9 +137,13 @@ def settle_lost() -> None:
     """Let go of what dead workers held, give up what was lost three times, repeat hints that went missing."""
     dead = holds.dead_claims()
     now = timezone.now()
-    lost = Revision.objects.filter(status__in=UNFINISHED, document__deleted_at=None).filter(
-        Q(claimed_until__lt=now) | Q(claim__in=dead)
-    )
+    is_lost = Q(claimed_until__lt=now) | Q(claim__in=dead)
+    for revision in _running(Queue.FIGURES).filter(is_lost).only("pk", "attempts", "claim"):
+        # However often: a document that is ready does not fail, and the turn after the last gives its figures up.
+        Revision.objects.filter(pk=revision.pk, claim=revision.claim).update(
+            claim=None, claimed_until=None, **place_after(revision.attempts)
+        )
+    lost = Revision.objects.filter(is_lost, status__in=UNFINISHED, document__deleted_at=None)
     for revision in lost.only("pk", "attempts", "claim"):
         # The claim is part of the condition: a worker that took it meanwhile keeps it.
         same = Revision.objects.filter(pk=revision.pk, claim=revision.claim, status__in=UNFINISHED)
@@ -154,21 +173,32 @@ def place_after(attempts: int) -> dict[str, datetime]:
 
 def repeat_lost_hints() -> None:
     """As many messages as revisions wait, no more: a broker that was flushed gets them again."""
+    messages: dict[str, int] = {}
     for queue in Queue:
         waiting = _waiting(queue).filter(queued_at__lt=timezone.now() - _HINT_GRACE).count()
-        if waiting and (missing := min(waiting, _MOST_HINTS) - _messages(queue)) > 0:
-            send_hint(queue, missing)
+        wanted = min(waiting, _MOST_HINTS)
+        if not wanted:
+            continue
+        there = messages[queue.broker_queue] if queue.broker_queue in messages else _messages(queue)
+        # What one kind of work needs of them is not there for the other.
+        messages[queue.broker_queue] = max(0, there - wanted)
+        if wanted > there:
+            send_hint(queue, wanted - there)
 
 
 def _messages(queue: Queue) -> int:
     try:
-        return int(look_redis().llen(queue.value))
+        return int(look_redis().llen(queue.broker_queue))
     except RedisError:
         # Nobody can be told anything now.
         return _MOST_HINTS
 
 
 def _of(queue: Queue) -> QuerySet[Revision]:
+    if queue == Queue.FIGURES:
+        return Revision.objects.filter(
+            status=Revision.Status.READY, base=None, figures_at=None, document__deleted_at=None
+        )
     return Revision.objects.filter(
         status__in=UNFINISHED, document__deleted_at=None, base__isnull=queue == Queue.TEXT
     )
@@ -177,6 +207,11 @@ def _of(queue: Queue) -> QuerySet[Revision]:
 def _waiting(queue: Queue) -> QuerySet[Revision]:
     # A claim that ran out still stands until settle_lost has counted its attempt.
     return _of(queue).filter(claim=None)
+
+
+def _waiting_for_a_moment(queue: Queue) -> QuerySet[Revision]:
+    """Without those that came just now: a worker that is free takes them."""
+    return _waiting(queue).filter(queued_at__lt=timezone.now() - timedelta(seconds=1))
 
 
 def _running(queue: Queue) -> QuerySet[Revision]:
@@ -191,7 +226,7 @@ def _busy(queue: Queue) -> dict[uuid.UUID, int]:
 def _last_turns(queue: Queue, workspaces: list[uuid.UUID]) -> dict[uuid.UUID, datetime | None]:
     """When a workspace was last served, by its id; None for never."""
     turns = Revision.objects.filter(
-        workspace_id=OuterRef("pk"), base__isnull=queue == Queue.TEXT, taken_at__isnull=False
+        workspace_id=OuterRef("pk"), base__isnull=queue != Queue.RECOGNITION, taken_at__isnull=False
     ).order_by("-taken_at")
     return dict(
         Workspace.objects.filter(pk__in=workspaces)

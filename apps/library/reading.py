@@ -9,9 +9,9 @@ from django.db import transaction
 from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
-from apps.library import readings, storage
+from apps.library import queueing, readings, storage
 from apps.library.claims import Claim, work_on
-from apps.library.figures import store_figures
+from apps.library.figures import has_pictures
 from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.pipeline import PipelineOptions, RangeRead, read_document
 from apps.library.ingestion.readers.base import DocumentInfo, PageText
@@ -38,7 +38,6 @@ def _read(claim: Claim) -> None:
         if not repair_file(claim, error):
             raise
         _read_pages(claim)
-    store_figures(claim)
     finish(claim)
 
 
@@ -106,7 +105,7 @@ def _page_row(revision: Revision, page: PageText) -> Page:
 
 
 def finish(claim: Claim) -> None:
-    """Sum the stored pages up and make the revision ready, with what follows from that (readings.py).
+    """Sum the stored pages up and make the revision ready, with what follows from that (readings.py, figures).
 
     Raises IngestionError when no page was read.
     """
@@ -121,6 +120,8 @@ def finish(claim: Claim) -> None:
     read_numbers = pages.filter(state=Page.State.READ, tokens__gt=0).values_list("number", flat=True)
     # token_count holds what does not depend on the corpus: an ordinal of one to three digits.
     markers = sum(marker_tokens(1, number) for number in read_numbers.iterator())
+    is_searched = claim.revision.base_id is None and has_pictures(claim.revision)
+    now = timezone.now()
     with transaction.atomic():
         document = readings.lock_document(claim.revision)
         claim.release(
@@ -132,6 +133,12 @@ def finish(claim: Claim) -> None:
             page_count=sums["pages"],
             token_count=(sums["tokens"] or 0) + markers,
             pages_not_read=sums["not_read"],
-            ready_at=timezone.now(),
+            ready_at=now,
+            # It waits anew, for its figures, with attempts of its own.
+            figures_at=None if is_searched else now,
+            queued_at=now,
+            attempts=0,
         )
         readings.follow(claim.revision, document)
+        if is_searched:
+            queueing.send_hint(queueing.Queue.FIGURES)

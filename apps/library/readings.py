@@ -29,7 +29,7 @@ OCR_CHOICES = ("scans", "all", "never")
 """Which pages text recognition reads: those without text, every one, none."""
 _SHARED = (
     *("workspace_id", "document_id", "sha256", "commit", "size_bytes", "storage_name", "repaired_name"),
-    *("password_box", "content_type", "reader", "tokenizer", "packing_version", "page_count", "facts"),
+    *("password_box", "content_type", "reader", "tokenizer", "packing_version", "page_count"),
 )
 """What readings of the same bytes have in common."""
 SWITCHED_OFF = (
@@ -109,6 +109,8 @@ def _queue(document: Document, base: Revision, ocr: str) -> Revision:
         **{name: getattr(base, name) for name in _SHARED},
         base=base,
         options={**base.options, "ocr": ocr},
+        # Figures are those of the base, which may still be looked for.
+        facts={name: fact for name, fact in base.facts.items() if name != "figures"},
         total=pages,
         seconds_left=seconds_for(pages),
     )

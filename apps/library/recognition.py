@@ -16,7 +16,6 @@ from django.db.models import Q
 from apps.library import storage
 from apps.library.claims import Claim, ClaimLost, work_on
 from apps.library.facts import recognised_pages
-from apps.library.figures import copy_figures
 from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.ocr import PageRecognised, PageToRecognise, recognise_pages
 from apps.library.models import Document, Page, Revision
@@ -49,9 +48,7 @@ def _recognise(claim: Claim) -> None:
     stored = set(Page.objects.filter(revision=revision).values_list("number", flat=True))
     waiting = [number for number in wanted if number not in stored]
     _recognise_pages(claim, base, len(wanted), waiting)
-    with transaction.atomic():
-        copy_figures(revision, base=base)
-        finish(claim)
+    finish(claim)
 
 
 def _recognise_pages(claim: Claim, base: Revision, total: int, waiting: list[int]) -> None:

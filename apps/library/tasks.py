@@ -9,20 +9,33 @@ from itertools import islice
 from celery import shared_task
 from django.conf import settings
 
-from apps.library import queueing, reading, readings, recognition, resumable, storage
+from apps.library import figure_search, queueing, reading, readings, recognition, resumable, storage
 from apps.library.models import Revision
 
 HALF_UPLOAD_AGE = timedelta(hours=24)
 
 
-@shared_task(
-    name="apps.library.tasks.ingest_revision",
-    soft_time_limit=settings.LONGEST_TASK_SECONDS,
-    time_limit=settings.LONGEST_TASK_SECONDS + 300,
-)
+_LIMITS = {
+    "soft_time_limit": settings.LONGEST_TASK_SECONDS,
+    "time_limit": settings.LONGEST_TASK_SECONDS + 300,
+}
+
+
+@shared_task(name="apps.library.tasks.ingest_revision", **_LIMITS)
 def ingest_revision(revision_id: str) -> None:
     """Read the revision whose turn it is, which need not be this one: the id says that something waits."""
-    queueing.take_turn(queueing.Queue.TEXT, reading.read_revision)
+    _text_then_figures()
+
+
+@shared_task(name="apps.library.tasks.keep_figures", **_LIMITS)
+def keep_figures(revision_id: str) -> None:
+    """Look for the figures of the ready revision whose turn it is, unless text waits anywhere."""
+    _text_then_figures()
+
+
+def _text_then_figures() -> None:
+    if not queueing.take_turn(queueing.Queue.TEXT, reading.read_revision):
+        queueing.take_turn(queueing.Queue.FIGURES, figure_search.keep_figures)
 
 
 @shared_task(name="apps.library.tasks.recognise_revision")

@@ -14,7 +14,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from apps.accounts.models import User
 from apps.common.http import Refused
-from apps.library import reading, services, storage
+from apps.library import figure_search, reading, services, storage
 from apps.library.ingestion import sandbox as sandbox_module
 from apps.library.ingestion.limits import Limits
 from apps.library.models import Corpus, Page, Revision
@@ -113,6 +113,10 @@ def bring(actor: User, corpus: Corpus, content: bytes) -> str:
     state = f"{revision.status} {revision.error_code}".strip()
     assert revision.status in {"ready", "failed", "needs_password"}, state
     if revision.status == "ready":
+        if revision.figures_at is None:
+            assert figure_search.keep_figures(str(revision_id))
+            revision.refresh_from_db()
+        assert (revision.status, revision.claim, revision.figures_at is None) == ("ready", None, False)
         numbers = list(
             Page.objects.filter(revision=revision).order_by("number").values_list("number", flat=True)
         )

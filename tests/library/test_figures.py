@@ -10,8 +10,8 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.urls import reverse
 
-from apps.library import figures, reading, storage
-from apps.library.figures import copy_figures, figure_bytes, figure_rows
+from apps.library import figure_search, figures, reading, storage
+from apps.library.figures import figure_bytes, figure_rows
 from apps.library.ingestion.figures import FigureReader
 from apps.library.models import Document, Page, PageImage, Revision
 from apps.library.services import delete_document
@@ -37,11 +37,22 @@ def brought(content: bytes, **fields: object) -> Revision:
     return revision
 
 
-def read(content: bytes) -> Revision:
+def read_text(content: bytes) -> Revision:
+    """Ready, with its figures still to be looked for."""
     revision = brought(content)
     assert reading.read_revision(str(revision.pk))
     revision.refresh_from_db()
     assert revision.status == Revision.Status.READY, revision.error_sentence
+    return revision
+
+
+def read(content: bytes) -> Revision:
+    """Ready, and looked through."""
+    revision = read_text(content)
+    assert figure_search.keep_figures(str(revision.pk)) == (revision.figures_at is None)
+    revision.refresh_from_db()
+    assert (revision.status, revision.claim, revision.error_code) == (Revision.Status.READY, None, "")
+    assert revision.figures_at is not None
     return revision
 
 
@@ -106,7 +117,7 @@ def test_a_document_without_pictures_pays_nothing() -> None:
 
 
 def test_past_the_limit_figures_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figures, "MOST_FIGURES", 2)
+    monkeypatch.setattr(figure_search, "MOST_FIGURES", 2)
     several = [made.raw_rgb, made.packed_gray, made.separation, made.ccitt]
     commands = [
         made.at(60 + 260 * (index % 2), 150 + 200 * (index // 2), 200, 140, f"P{index}") for index in range(4)
@@ -142,34 +153,14 @@ def test_a_full_disk_costs_figures_and_no_page(monkeypatch: pytest.MonkeyPatch) 
     assert revision.facts["figures"]["failed"] == 2
 
 
-def test_an_attempt_that_was_cut_off_leaves_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    revision = brought(picture_pages(100, 400))
-    write = figures._write_rows
-
-    def cut(*arguments: object) -> None:
-        write(*arguments)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(figures, "_write_rows", cut)
-    with pytest.raises(KeyboardInterrupt):
-        reading.read_revision(str(revision.pk))
-    monkeypatch.setattr(figures, "_write_rows", write)
-    Revision.objects.filter(pk=revision.pk).update(claim=None, claimed_until=None, status="uploaded")
-    assert reading.read_revision(str(revision.pk))
-    assert figure_rows(revision).count() == 2
-
-
-def test_a_reading_of_the_same_bytes_takes_over_the_images() -> None:
-    revision = read(picture_pages(100, 400))
-    following = make_next_revision(revision.document)
-    for page in Page.objects.filter(revision=revision):
-        page.pk, page.revision = None, following
-        page.save()
-    assert copy_figures(following, base=revision) == 2
-    assert copy_figures(following, base=revision) == 2
-    assert list(figure_rows(following).values_list("digest", "page__number", "storage_name")) == list(
-        figure_rows(revision).values_list("digest", "page__number", "storage_name")
-    )
+def test_a_recognition_shows_the_figures_of_its_base_also_those_found_later() -> None:
+    revision = read_text(picture_pages(100, 400))
+    following = make_next_revision(revision.document, status=Revision.Status.READY)
+    assert figure_rows(following).count() == figures.figures_of([following.pk]).count() == 0
+    figure_search.keep_figures(str(revision.pk))
+    assert [row.page.number for row in figure_rows(following)] == [1, 2]
+    assert figures.figures_of([following.pk]).count() == 2
+    assert not figure_search.keep_figures(str(following.pk))
 
 
 def test_deleting_removes_figures_too(django_capture_on_commit_callbacks: object) -> None:
@@ -184,7 +175,7 @@ def test_deleting_removes_figures_too(django_capture_on_commit_callbacks: object
 def test_deleting_while_figures_are_kept_leaves_no_file(
     monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: object
 ) -> None:
-    revision = brought(picture_pages(100, 400))
+    revision = read_text(picture_pages(100, 400))
     search = FigureReader.read
 
     def then_delete(self: FigureReader, numbers: object) -> object:
@@ -193,8 +184,9 @@ def test_deleting_while_figures_are_kept_leaves_no_file(
         yield from search(self, numbers)  # type: ignore[arg-type]
 
     monkeypatch.setattr(FigureReader, "read", then_delete)
-    reading.read_revision(str(revision.pk))
+    assert figure_search.keep_figures(str(revision.pk))
     assert not default_storage.exists(f"{revision.workspace_id}/{revision.pk}")
+    assert not PageImage.objects.filter(page__revision=revision).exists()
 
 
 def test_figures_are_shown_behind_the_door(house: House) -> None:
