@@ -76,7 +76,7 @@ REAL_PAGES = (
         1,
         (
             ("Abstract This is a sample document", "Vivamus viverra fermentum felis. Donec nonummy"),
-            ("pellentesque ante. Phasellus adipiscing", "Quisque egestas wisi eget nunc. Nam feugiat"),
+            ("pellentesque ante. Phasellus adipiscing", "Quisque egestas wisi eget nunc."),
         ),
         "98b6499cc351aed6",
     ),
