@@ -236,8 +236,8 @@ def _write(arrival: Arrival, data: bytearray, is_door_asked: bool) -> None:
 
 def _end(arrival: Arrival) -> None:
     """Make a document of it; the rights are asked for once more, since bytes may have come for hours."""
-    finish(arrival.user, upload_for(arrival.user, arrival.upload.pk), arrival.part)
-    arrival.upload.refresh_from_db(fields=["document"])
+    arrival.upload = upload_for(arrival.user, arrival.upload.pk)
+    finish(arrival.user, arrival.upload, arrival.part)
 
 
 def _check_length(declared: str, upload: Upload) -> None:

@@ -87,7 +87,7 @@ def begin_upload(actor: User, corpus: Corpus, *, name: str, size_bytes: int, sha
     _check_announced(name, size_bytes, sha256)
     with transaction.atomic():
         # One announcement at a time in a workspace, so that its quota and the number of uploads are counted right.
-        Workspace.objects.select_for_update().get(pk=corpus.workspace_id)
+        services.lock_holdings(corpus.workspace_id)
         upload = Upload(
             workspace_id=corpus.workspace_id,
             corpus=corpus,
@@ -226,7 +226,10 @@ def _handed_over(upload: Upload, sha256: str) -> Iterator[ArrivedFile]:
 
 def _has_ended(upload: Upload) -> bool:
     """Whether it became a document meanwhile; one that is gone altogether is a 404."""
-    upload.refresh_from_db(fields=["document"])
+    try:
+        upload.refresh_from_db(fields=["document"])
+    except Upload.DoesNotExist as error:
+        raise Http404 from error
     return upload.document_id is not None
 
 

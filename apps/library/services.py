@@ -13,6 +13,7 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models import F, QuerySet
+from django.http import Http404
 from django.utils import timezone
 
 from apps.accounts.models import User
@@ -65,14 +66,19 @@ def add_upload(
     if known is not None:
         return _told(known, arriving)
     revision_id = uuid.uuid4()
-    check_room(corpus.workspace, actor, file.size or 0, arriving=arriving)
+    if not _with_content(corpus, digest).exists():
+        # Before its bytes are kept a second time; what counts is asked below.
+        check_room(corpus.workspace, actor, file.size or 0, arriving=arriving)
     try:
         with refusing_full_disk():
             stored = default_storage.save(storage.original_name(corpus.workspace_id, revision_id), file)
         with transaction.atomic():
-            # One writer per corpus: ordinals are given in order, and two uploads of one content meet here.
+            # Uploads of one content meet here, and none passes a quota beside another.
+            lock_holdings(corpus.workspace_id)
             locked = Corpus.objects.select_for_update().get(pk=corpus.pk, deleted_at=None)
             known = _entry_with(locked, digest) or _joined(locked, digest)
+            if known is None:
+                check_room(corpus.workspace, actor, file.size or 0, arriving=arriving)
             added = known or _create_document(actor, locked, file, kind, digest, revision_id, stored)
             _told(added, arriving)
     except BaseException:
@@ -81,6 +87,14 @@ def add_upload(
     if known is not None:
         storage.delete_files(corpus.workspace_id, revision_id)
     return added
+
+
+def lock_holdings(workspace_id: uuid.UUID) -> None:
+    """Until the transaction ends nobody else changes what a workspace's corpora hold and how much room that takes.
+
+    Taken before a corpus's own row. Rows that only point to the workspace can be written meanwhile.
+    """
+    Workspace.objects.select_for_update(no_key=True).get(pk=workspace_id)
 
 
 def add_known(corpus: Corpus, digest: str) -> AddedDocument | None:
@@ -201,9 +215,11 @@ def give_password(actor: User, document: Document, password: str) -> None:
 
 
 def _locked_revision(document: Document) -> Revision:
-    return Revision.objects.select_for_update().get(
-        document=document, pk=document.current_revision_id or NO_ROW
-    )
+    """The reading in use; the document is locked before it, as deletion does. Http404 when that was faster."""
+    locked = Document.objects.select_for_update(no_key=True).filter(pk=document.pk, deleted_at=None).first()
+    if locked is None:
+        raise Http404
+    return Revision.objects.select_for_update().get(pk=locked.current_revision_id or NO_ROW)
 
 
 def _queue_again(revision: Revision, **fields: Any) -> None:
@@ -241,6 +257,8 @@ def delete_document(actor: User, document: Document) -> None:
         now = timezone.now()
         Document.objects.filter(pk=document.pk).update(deleted_at=now, name="", source_url="")
         CorpusEntry.objects.filter(document=document, removed_at=None).update(removed_at=now)
+        # They hold its name.
+        Upload.objects.filter(document=document).delete()
         revisions = list(Revision.objects.filter(document=document))
         for revision in revisions:
             # The claim goes first: a worker that is writing pages now either waits for this row and finds the
@@ -268,6 +286,8 @@ def rename_corpus(actor: User, corpus: Corpus, name: str) -> None:
 def delete_corpus(actor: User, corpus: Corpus) -> None:
     """Close a corpus; documents that are in no other one are deleted with it."""
     with transaction.atomic():
+        # What joins now, here or in another corpus that is being closed too, would belong to none.
+        lock_holdings(corpus.workspace_id)
         only_here = Document.objects.filter(entries__corpus=corpus, entries__removed_at=None, deleted_at=None)
         elsewhere = CorpusEntry.objects.filter(removed_at=None, corpus__deleted_at=None).exclude(
             corpus=corpus

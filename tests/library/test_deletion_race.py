@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,12 +12,14 @@ from typing import Any
 import pytest
 from django.core.files.storage import default_storage
 from django.db import connection
+from django.http import Http404
 
 from apps.accounts.models import User
 from apps.library import reading, readings, recognition, services, storage
 from apps.library.ingestion.ocr import PageRecognised
 from apps.library.ingestion.quotes import PageWords, Word
-from apps.library.models import Corpus, Document, Page, PageImage, Revision
+from apps.library.models import Corpus, Document, Page, PageImage, Revision, Upload
+from apps.library.resumable import begin_upload
 from apps.library.tasks import sweep_files
 from tests.factories import make_corpus, make_document, make_user, make_workspace, pdf_bytes
 from tests.library.house import pdf
@@ -210,3 +213,71 @@ def test_the_sweep_keeps_what_readings_of_the_same_bytes_share(
     monkeypatch.setattr(storage, "is_older", lambda *_: True)
     sweep_files()
     assert stored_files(corpus.workspace_id) == [shared.storage_name]
+
+
+@pytest.mark.parametrize("status", ["needs_password", "failed"])
+def test_what_is_asked_of_a_document_that_was_deleted_a_moment_before_changes_nothing(
+    alice: User, corpus: Corpus, status: str
+) -> None:
+    document = make_document(corpus, added_by=alice, with_file=True)
+    Revision.objects.filter(document=document).update(status=status)
+    services.delete_document(alice, document)
+    with pytest.raises(Http404):
+        services.give_password(alice, document, "a secret")
+    with pytest.raises(Http404):
+        services.retry_document(alice, document)
+    assert Revision.objects.get(document=document).status == status
+    assert_nothing_is_left(document)
+
+
+def test_a_deleted_document_leaves_no_name_with_the_uploads_it_came_by(alice: User, corpus: Corpus) -> None:
+    document = make_document(corpus, added_by=alice, with_file=True)
+    for name, became in (("lease.pdf", document), ("other.pdf", None)):
+        Upload.objects.create(
+            workspace=corpus.workspace, corpus=corpus, owner=alice, name=name, size_bytes=1, document=became
+        )
+    services.delete_document(alice, document)
+    assert [upload.name for upload in Upload.objects.all()] == ["other.pdf"]
+
+
+def test_what_joins_a_corpus_that_is_being_deleted_is_refused_or_deleted_with_it(
+    alice: User, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: list[Exception] = []
+
+    def bring() -> None:
+        try:
+            services.add_upload(alice, corpus, pdf())
+        except Corpus.DoesNotExist as error:
+            refused.append(error)
+
+    make_document(corpus, added_by=alice)
+    delete = services.delete_document
+
+    def slowly(*args: Any) -> None:
+        time.sleep(0.5)
+        delete(*args)
+
+    monkeypatch.setattr(services, "delete_document", slowly)
+    with at_call(monkeypatch, services, "delete_document", 1, bring):
+        services.delete_corpus(alice, corpus)
+    assert len(refused) == 1
+    assert not Document.objects.filter(deleted_at=None).exists()
+
+
+def test_announcing_and_bringing_do_not_wait_for_each_other_forever(
+    alice: User, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def announce() -> None:
+        begin_upload(alice, corpus, name="other.pdf", size_bytes=10, sha256="0" * 64)
+
+    create = services._create_document
+
+    def slowly(*args: Any) -> Any:
+        time.sleep(0.5)
+        return create(*args)
+
+    monkeypatch.setattr(services, "_create_document", slowly)
+    with at_call(monkeypatch, services, "_create_document", 1, announce):
+        services.add_upload(alice, corpus, pdf())
+    assert (Document.objects.count(), Upload.objects.count()) == (1, 1)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.core.files.storage import default_storage
 
 from apps.accounts.models import User
 from apps.common.http import Refused
 from apps.library.models import Corpus, Revision, Upload
 from apps.library.quotas import check_room, largest_documents, member_room, member_rooms, workspace_room
-from apps.library.services import delete_document
+from apps.library.services import add_upload, delete_document
 from tests.factories import add_member, make_corpus, make_document, make_user, make_workspace
+from tests.library.house import one_pdf, pdf
 
 pytestmark = pytest.mark.django_db
 
@@ -100,3 +102,30 @@ def test_bars_stay_within_their_frame(bob: User, corpus: Corpus, settings: Any) 
     make_document(corpus, added_by=bob, size_bytes=250)
     room = workspace_room(corpus.workspace)
     assert (room.used_percent, room.taken_percent, room.left_bytes, room.is_full) == (100.0, 100.0, 0, True)
+
+
+def test_uploads_that_arrive_together_cannot_pass_a_quota_that_each_keeps(
+    bob: User, corpus: Corpus, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.WORKSPACE_QUOTA_BYTES = len(one_pdf()) + 10
+    save, others = default_storage.save, [pdf("b.pdf", one_pdf() + b"\n")]
+
+    def meanwhile(*args: Any, **kwargs: Any) -> str:
+        if others:
+            add_upload(bob, corpus, others.pop())
+        return save(*args, **kwargs)
+
+    monkeypatch.setattr(default_storage, "save", meanwhile)
+    with pytest.raises(Refused, match="This workspace holds"):
+        add_upload(bob, corpus, pdf("a.pdf"))
+    [kept] = Revision.objects.all()
+    assert kept.document.name == "b.pdf"
+    assert default_storage.listdir(str(corpus.workspace_id))[0] == [str(kept.pk)]
+
+
+def test_content_that_the_workspace_has_needs_no_room_in_another_corpus(
+    bob: User, corpus: Corpus, settings: Any
+) -> None:
+    there = add_upload(bob, corpus, pdf()).document
+    settings.WORKSPACE_QUOTA_BYTES = 1
+    assert add_upload(bob, make_corpus(corpus.workspace, "Other"), pdf()).document == there

@@ -290,3 +290,20 @@ def test_an_ordinary_upload_that_finds_no_room_is_refused_in_words(house: House)
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert (response.status_code, response.json()["error"]["code"]) == (507, "disk_full")
     assert leftovers() == []
+
+
+def test_an_upload_that_is_discarded_while_somebody_waits_for_its_end_is_gone(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = announce(house, one_pdf())
+    with PartFile(upload.pk) as part:
+        part.append(one_pdf())
+
+    def discarded(*args: Any) -> None:
+        resumable.discard(Upload.objects.get())
+        finish(*args)
+
+    monkeypatch.setattr(resumable, "finish", discarded)
+    response = house.client("bob").get(f"/api/v1/uploads/{upload.pk}")
+    assert response.status_code == 404
+    assert leftovers() == []
