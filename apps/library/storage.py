@@ -39,13 +39,18 @@ def repaired_name(revision: Revision) -> str:
     return f"{home(revision)}/repaired"
 
 
+def _pages(revision: Revision) -> str:
+    # A repaired copy may number its pages otherwise than the file whose pictures somebody has looked at already.
+    return f"{home(revision)}/{'repaired-pages' if revision.repaired_name else 'pages'}"
+
+
 def picture_name(revision: Revision, number: int, dpi: int) -> str:
-    return f"{home(revision)}/pages/{number}-{dpi}.webp"
+    return f"{_pages(revision)}/{number}-{dpi}.webp"
 
 
 def words_name(revision: Revision, number: int) -> str:
     """Beside the pictures, so that words go when they go."""
-    return f"{home(revision)}/pages/{number}-words-{WORDS_VERSION}.json"
+    return f"{_pages(revision)}/{number}-words-{WORDS_VERSION}.json"
 
 
 def ocr_words_name(revision: Revision, number: int) -> str:
@@ -53,11 +58,11 @@ def ocr_words_name(revision: Revision, number: int) -> str:
 
     Each reading has its own: its text may have been put together another way.
     """
-    return f"{home(revision)}/pages/{number}-ocr-words-{revision.pk}.json"
+    return f"{_pages(revision)}/{number}-ocr-words-{revision.pk}.json"
 
 
 def thumbnail_name(revision: Revision, number: int) -> str:
-    return f"{home(revision)}/pages/{number}-thumbnail.webp"
+    return f"{_pages(revision)}/{number}-thumbnail.webp"
 
 
 def figure_name(revision: Revision, digest: str, format: str) -> str:

@@ -93,3 +93,22 @@ def test_a_copy_left_by_a_worker_that_died_is_replaced(alice: User, corpus: Corp
     revision.refresh_from_db()
     assert (revision.status, revision.page_count) == ("ready", 3)
     assert revision.repaired_name == storage.repaired_name(revision)
+
+
+def test_pages_that_were_looked_at_before_the_repair_are_drawn_from_the_copy(
+    alice: User, corpus: Corpus, tmp_path: Path
+) -> None:
+    content = three_pages(tmp_path).replace(b"/Count 3", b"/Count 1")
+    document = services.add_upload(alice, corpus, SimpleUploadedFile("lease.pdf", content)).document
+    revision = Revision.objects.get(pk=document.current_revision_id)
+    page_picture(revision, 1)
+    before = default_storage.open(storage.picture_name(revision, 1, 110)).read()
+    # As if the damaged file had named another page the first one.
+    default_storage.delete(storage.picture_name(revision, 1, 110))
+    default_storage.save(
+        storage.picture_name(revision, 1, 110), SimpleUploadedFile("old", before + b"of another page")
+    )
+    reading.read_revision(str(revision.pk))
+    revision.refresh_from_db()
+    assert page_picture(revision, 1) == before
+    services.delete_document(alice, document)
