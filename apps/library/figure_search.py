@@ -8,6 +8,7 @@ go before rows and carry their digest as name: what was stored but not written i
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import Counter
 from contextlib import closing
@@ -181,7 +182,7 @@ class _Search:
             PageImage.objects.filter(page__revision=self.revision, kind=PageImage.Kind.FIGURE)
             .values("digest")
             .annotate(file=Min("storage_name"), places=Count("pk"), on_pages=Count("page_id", distinct=True))
-            .filter(on_pages__gte=_REPEATED_SHARE * pages)
+            .filter(on_pages__gte=math.ceil(_REPEATED_SHARE * pages))
             .values_list("digest", "file", "places")
         )
 

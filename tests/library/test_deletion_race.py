@@ -94,7 +94,7 @@ def stored_files(workspace_id: uuid.UUID) -> list[str]:
     return found
 
 
-# The calls of one reading: claiming is before the first; opening, facts, ranges, figures, ready.
+# The calls of one reading: claiming is before the first; opening, facts, ranges, ready.
 @pytest.mark.parametrize("number", range(1, 9))
 def test_deleted_at_each_write_of_a_reading(
     alice: User, corpus: Corpus, monkeypatch: pytest.MonkeyPatch, number: int

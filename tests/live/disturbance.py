@@ -150,7 +150,8 @@ def wrong_pages(stack: LiveStack) -> list[tuple]:
         GROUP BY r.id
         HAVING count(p.id) != r.page_count OR count(DISTINCT p.number) != r.page_count
             OR min(p.number) != 1 OR max(p.number) != r.page_count
-            OR sum(p.state != 'read') != r.pages_not_read OR r.done != r.page_count OR r.claim IS NOT NULL
+            OR sum(p.state != 'read') != r.pages_not_read OR r.done != r.page_count
+            OR (r.claim IS NOT NULL AND r.figures_at IS NOT NULL)
         """,
     )
 
