@@ -23,6 +23,7 @@ from typing import Any, Self
 
 import redis.exceptions
 
+from apps.common.redis import cancel_until_done
 from apps.llm.catalogue import is_quote_finder
 from apps.llm.errors import LLMError
 from apps.llm.places import NO_LIMITS, Place
@@ -167,7 +168,8 @@ class _SharedPlace:
         if self._me in self._line:
             self._line.remove(self._me)
         if self._renewing is not None:
-            self._renewing.cancel()
+            # A renewal that outlived this would put the place back.
+            await cancel_until_done(self._renewing)
         try:
             pipe = self._client.pipeline(transaction=False)
             for key in self._keys[:3]:
@@ -198,17 +200,17 @@ class _SharedPlace:
         """How one stands; None once the place is taken."""
         endpoint, times = self._endpoint, self._times
         try:
-            reason, ahead = await self._client.eval(
-                _TAKE,
-                len(self._keys),
-                *self._keys,
-                self._me,
-                self._workspace,
-                self._tokens,
-                endpoint.concurrency,
-                endpoint.requests_per_minute,
-                endpoint.tokens_per_minute,
-                *(round(seconds * 1000) for seconds in (times.lease, times.alive, times.minute)),
+            reason, ahead = await self._client.register_script(_TAKE)(
+                self._keys,
+                [
+                    self._me,
+                    self._workspace,
+                    self._tokens,
+                    endpoint.concurrency,
+                    endpoint.requests_per_minute,
+                    endpoint.tokens_per_minute,
+                    *(round(seconds * 1000) for seconds in (times.lease, times.alive, times.minute)),
+                ],
             )
         except _REDIS_ERRORS:
             return self._look_here()
@@ -225,7 +227,9 @@ class _SharedPlace:
         while True:
             await asyncio.sleep(self._times.renew)
             try:
-                await self._client.eval(_RENEW, 1, self._keys[0], self._me, round(self._times.lease * 1000))
+                await self._client.register_script(_RENEW)(
+                    self._keys[:1], [self._me, round(self._times.lease * 1000)]
+                )
             except _REDIS_ERRORS:
                 log.warning("a place at %s could not be renewed", self._endpoint.id)
 
