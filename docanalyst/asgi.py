@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import re
@@ -14,8 +15,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "docanalyst.settings")
 django_application: Any = get_asgi_application()
 
 from django.conf import settings  # noqa: E402  (needs the application registry)
-from django.db import connections  # noqa: E402
+from django.db import close_old_connections, connections  # noqa: E402
 
+from apps.accounts.authentication import user_of_cookies, user_of_token  # noqa: E402
 from apps.api.upload_bytes import UploadBytes, answer_options  # noqa: E402
 from apps.common.errnos import FULL_DISK  # noqa: E402
 from apps.conversations.events import AnswerEvents  # noqa: E402
@@ -66,9 +68,14 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if resumable and resumable[1] and scope["method"] == "PATCH":
         await upload_bytes(scope, receive, send, resumable[1])
         return
+    is_upload = scope["method"] == "POST" and UPLOAD_PATH.fullmatch(scope["path"]) is not None
+    limit_bytes = MAX_UPLOAD_BODY_BYTES if is_upload and await _is_from_a_person(scope) else MAX_BODY_BYTES
     try:
-        await django_application(scope, _counted(receive, _body_limit(scope)), send)
+        await django_application(scope, _counted(receive, limit_bytes), send)
     except BodyTooLarge:
+        if is_upload and limit_bytes == MAX_BODY_BYTES:
+            await _refuse(send, 401, "Sign in, then bring the file again.")
+            return
         await _refuse(
             send, 413, "This request is larger than this installation accepts. Upload fewer files at once."
         )
@@ -81,12 +88,24 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         )
 
 
-def _body_limit(scope: Scope) -> int:
-    """Large bodies go to upload addresses only, and only from somebody who at least claims to be known."""
-    is_upload = UPLOAD_PATH.fullmatch(scope["path"]) is not None
-    names = {name.lower() for name, _ in scope["headers"]}
-    is_known = not names.isdisjoint({b"cookie", b"authorization"})
-    return MAX_UPLOAD_BODY_BYTES if is_upload and is_known else MAX_BODY_BYTES
+async def _is_from_a_person(scope: Scope) -> bool:
+    """Whether a body that may be large comes from somebody who is known; a small one is not asked about."""
+    headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    declared = headers.get(b"content-length", "")
+    if declared.isdecimal() and len(declared) <= len(str(MAX_BODY_BYTES)) and int(declared) <= MAX_BODY_BYTES:
+        return False
+    return await asyncio.to_thread(_is_person, headers)
+
+
+def _is_person(headers: dict[bytes, str]) -> bool:
+    authorization = headers.get(b"authorization")
+    close_old_connections()
+    try:
+        if authorization is not None:
+            return user_of_token(authorization) is not None
+        return user_of_cookies(headers.get(b"cookie", "")) is not None
+    finally:
+        close_old_connections()
 
 
 def _counted(receive: Receive, limit_bytes: int) -> Receive:
