@@ -64,6 +64,8 @@ class Worker:
         self.inside = self.most_inside = 0
         self.starts: list[float] = []
         self.told: list[InLine] = []
+        self.may_leave = asyncio.Event()
+        self.may_leave.set()
 
     async def call(self, workspace: str, to: Target, seconds: float = 0.01) -> None:
         places = SharedPlaces(self.client, workspace, self.own, self.times)
@@ -75,6 +77,7 @@ class Worker:
             self.inside += 1
             self.most_inside = max(self.most_inside, self.inside)
             await asyncio.sleep(seconds)
+            await self.may_leave.wait()
             self.inside -= 1
 
 
@@ -107,12 +110,14 @@ async def test_no_more_calls_run_at_once_than_the_endpoint_takes(client: Any) ->
 
 async def test_workspaces_take_turns_and_each_keeps_its_own_order(client: Any) -> None:
     worker = Worker(client)
-    holder = asyncio.create_task(worker.call("holder", target(), 0.3))
+    worker.may_leave.clear()
+    holder = asyncio.create_task(worker.call("holder", target()))
     await until(lambda: worker.order == ["holder"])
     calls = [holder]
-    for workspace in [*["many"] * 12, *["few"] * 2, "one"]:
+    for place, workspace in enumerate([*["many"] * 12, *["few"] * 2, "one"], start=1):
         calls.append(asyncio.create_task(worker.call(workspace, target(), 0.03)))
-        await asyncio.sleep(0.005)
+        await until(lambda place=place: len(worker.told) >= place)
+    worker.may_leave.set()
     async with asyncio.timeout(20):
         await asyncio.gather(*calls)
     assert worker.order[1:6] == ["many", "few", "one", "many", "few"]
@@ -121,13 +126,15 @@ async def test_workspaces_take_turns_and_each_keeps_its_own_order(client: Any) -
 
 async def test_whoever_waits_is_told_how_many_come_before(client: Any) -> None:
     worker, second, third = Worker(client), Worker(client), Worker(client)
-    calls = [asyncio.create_task(worker.call("a", target(), 0.3))]
+    worker.may_leave.clear()
+    calls = [asyncio.create_task(worker.call("a", target()))]
     await until(lambda: bool(worker.order))
     for one in (second, third):
         calls.append(asyncio.create_task(one.call("a", target())))
         await until(lambda one=one: bool(one.told))
     assert second.told == [InLine("busy", 0, "place")]
     assert third.told == [InLine("busy", 1, "place")]
+    worker.may_leave.set()
     async with asyncio.timeout(10):
         await asyncio.gather(*calls)
     assert third.told[-1] == InLine("busy", 0, "place")
