@@ -122,6 +122,8 @@ def finish(claim: Claim) -> None:
     markers = sum(marker_tokens(1, number) for number in read_numbers.iterator())
     is_searched = claim.revision.base_id is None and has_pictures(claim.revision)
     now = timezone.now()
+    # Where there are any it waits anew, with attempts of its own.
+    figures = {"queued_at": now, "attempts": 0} if is_searched else {"figures_at": now}
     with transaction.atomic():
         document = readings.lock_document(claim.revision)
         claim.release(
@@ -134,10 +136,7 @@ def finish(claim: Claim) -> None:
             token_count=(sums["tokens"] or 0) + markers,
             pages_not_read=sums["not_read"],
             ready_at=now,
-            # It waits anew, for its figures, with attempts of its own.
-            figures_at=None if is_searched else now,
-            queued_at=now,
-            attempts=0,
+            **figures,
         )
         readings.follow(claim.revision, document)
         if is_searched:

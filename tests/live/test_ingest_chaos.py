@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.factories import pdf_bytes
+from tests.library.ingestion.pictures_in_pdfs import noise_pages
 from tests.live.client import ApiClient
 from tests.live.disturbance import (
     Disturber,
@@ -154,6 +155,31 @@ def test_a_worker_that_is_asked_to_leave_hands_its_document_back(
     # What was handed back is not counted.
     assert attempts(stack, document) == 1
     assert wrong_pages(stack) == []
+
+
+def test_figures_come_after_the_text_and_survive_their_worker(
+    stack: LiveStack, clients: list[ApiClient]
+) -> None:
+    client, count = clients[0], 80
+    document = client.upload(client.new_corpus("Figures"), "figures.pdf", noise_pages(count))["id"]
+
+    def search(what: str) -> object:
+        [(found,)] = rows(
+            stack, f"SELECT {what} FROM library_revision WHERE document_id = '{document.replace('-', '')}'"
+        )
+        return found
+
+    [read] = client.wait_until_read([document], seconds=30)
+    assert (read["status"], search("figures_at")) == ("ready", None)
+    wait_for(
+        lambda: search("json_extract(facts, '$.figures.searched_to')"), seconds=30, what="a first figure"
+    )
+    killed = [kill(one) for one in processes(stack, "pool") if len(one.children(recursive=True)) > 1]
+    assert killed
+    assert search("figures_at") is None
+    wait_for(lambda: search("figures_at"), seconds=60, what="the end of the search")
+    assert [one["page"] for one in client.all(f"/documents/{document}/figures")] == list(range(1, count + 1))
+    assert (client.get(f"/documents/{document}")["status"], wrong_pages(stack)) == ("ready", [])
 
 
 def test_one_page_overtakes_the_backlog_of_another_workspace(

@@ -201,3 +201,15 @@ def pages_of(*drawn: Sequence[str], **pictures: Callable[[pikepdf.Pdf], pikepdf.
     for commands in drawn:
         add_page(pdf, prose() + "".join(commands), made)
     return saved(pdf)
+
+
+def noise_pages(count: int, side: int = 700) -> bytes:
+    """A page for each picture of noise, all different: drawing one takes a while."""
+
+    def noise(pdf: pikepdf.Pdf) -> pikepdf.Object:
+        picture = Image.effect_noise((side, side), 90)
+        content = _encoded(picture, "JPEG")
+        return _stream(pdf, content, picture, ColorSpace=_name("DeviceGray"), Filter=_name("DCTDecode"))
+
+    names = [f"P{number}" for number in range(count)]
+    return pages_of(*[[at(100, 300, 240, 240, name)] for name in names], **dict.fromkeys(names, noise))
