@@ -116,6 +116,14 @@ def test_a_nonsensical_place_in_the_strip_is_its_beginning_or_its_end(house: Hou
     assert body(response).count('class="thumb ') == 3
 
 
+def test_it_says_that_figures_are_still_looked_for(house: House) -> None:
+    url = about_url(house.lease)
+    assert "Looking for figures" not in body(house.client("vera").get(url, headers=HTMX))
+    Revision.objects.filter(pk=house.lease.current_revision_id).update(figures_at=None)
+    page = body(house.client("vera").get(url, headers=HTMX))
+    assert "Looking for figures …" in page
+
+
 def test_figures_are_shown_once_each_with_what_became_of_the_others(house: House) -> None:
     revision = house.lease.current_revision
     assert revision is not None
