@@ -11,6 +11,7 @@ from pydantic import ConfigDict, StringConstraints
 
 from apps.conversations.plans import Reading
 from apps.conversations.services import LONGEST_QUESTION
+from apps.library.passwords import LONGEST_PASSWORD
 
 Item = TypeVar("Item")
 
@@ -114,7 +115,7 @@ class DocumentIn(Body):
 
 
 class PasswordIn(Body):
-    password: Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
+    password: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_PASSWORD)]
 
 
 class ReadAgainIn(Body):

@@ -209,7 +209,9 @@ class UploadJob {
     if (status === 507) return false;
     this.isWaiting = true;
     this.speed = null;
-    this.state.textContent = navigator.onLine ? "the line broke, trying again" : "no connection, waiting for it";
+    const cause = navigator.onLine ? "the line broke, trying again" : "no connection, waiting for it";
+    // Too many at once is not the line's fault, and its sentence says what helps.
+    this.state.textContent = status === 429 ? sentenceOf(error) : cause;
     return true;
   }
 

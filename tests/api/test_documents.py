@@ -200,6 +200,8 @@ def test_a_password_is_taken_where_one_is_asked_for(bob: Caller, corpus: Corpus)
     refused = bob.post(f"/documents/{ready.pk}/password", {"password": "hunter2"})
     assert (refused.status_code, error_code(refused)) == (409, "no_password_needed")
     locked = make_document(corpus, added_by=bob.user, status=Revision.Status.NEEDS_PASSWORD)
+    too_long = bob.post(f"/documents/{locked.pk}/password", {"password": "hunter2" * 74})
+    assert (too_long.status_code, b"hunter2" in too_long.content) == (422, False)
     taken = bob.post(f"/documents/{locked.pk}/password", {"password": "hunter2"})
     assert (taken.status_code, taken.json()["status"]) == (202, "uploaded")
     assert b"hunter2" not in refused.content + taken.content

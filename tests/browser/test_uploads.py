@@ -160,6 +160,20 @@ def test_what_cannot_be_taken_says_why_in_its_row(desk: Desk, tmp_path: Path) ->
     desk.said[:] = [one for one in desk.said if "status of 415" not in one]
 
 
+def test_too_many_unfinished_uploads_are_named_until_there_is_room(desk: Desk, tmp_path: Path) -> None:
+    _, path = desk.corpus("Too many")
+    file, page = write_pdf(tmp_path / "later.pdf"), desk.page()
+    page.goto(path)
+    sentence = "You have 20 unfinished uploads. Finish or discard some of them first."
+    refusal = {"error": {"code": "too_many_uploads", "message": sentence}}
+    # The first try and the one at once after it.
+    page.route("**/uploads", lambda route: route.fulfill(status=429, json=refusal), times=2)
+    page.set_input_files("input[type=file]", file)
+    expect(row(page)).to_contain_text(sentence)
+    expect(document(page, "later.pdf")).to_be_visible()
+    desk.said[:] = [one for one in desk.said if "status of 429" not in one]
+
+
 def test_a_large_file_is_hashed_in_pieces(desk: Desk, tmp_path: Path) -> None:
     corpus_id, path = desk.corpus("Pieces")
     file, page = write_pdf(tmp_path / "pieces.pdf", 65 * MIB), desk.page()
