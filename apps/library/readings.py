@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import Q
+from django.http import Http404
 from django.utils import timezone
 
 from apps.accounts.models import User
@@ -135,7 +136,7 @@ def read_again(actor: User, document: Document, options: dict[str, str]) -> None
             "unknown_option", f"Choose one of {', '.join(OCR_CHOICES)} for text recognition.", status=422
         )
     with transaction.atomic():
-        locked = Document.objects.select_for_update().get(pk=document.pk)
+        locked = _locked(document)
         current = Revision.objects.select_related("base").get(pk=locked.current_revision_id or NO_ROW)
         if current.status != Revision.Status.READY:
             raise Refused(
@@ -155,6 +156,14 @@ def read_again(actor: User, document: Document, options: dict[str, str]) -> None
             if unfinished is not None:
                 _remove(unfinished)
         record(actor, "document.read_again", document, document.workspace_id, ocr=ocr)
+
+
+def _locked(document: Document) -> Document:
+    """The row, locked. Raises Http404 when the document was deleted meanwhile."""
+    locked = Document.objects.select_for_update().filter(pk=document.pk, deleted_at=None).first()
+    if locked is None:
+        raise Http404
+    return locked
 
 
 def _begin(document: Document, current: Revision, ocr: str) -> None:
@@ -192,7 +201,7 @@ def cancel_next(actor: User, document: Document) -> bool:
     A worker that is at it loses its claim and stops at its next write.
     """
     with transaction.atomic():
-        locked = Document.objects.select_for_update().get(pk=document.pk)
+        locked = _locked(document)
         revision = Revision.objects.filter(pk=locked.next_revision_id or NO_ROW).first()
         if revision is None:
             return False

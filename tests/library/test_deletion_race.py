@@ -226,6 +226,10 @@ def test_what_is_asked_of_a_document_that_was_deleted_a_moment_before_changes_no
         services.give_password(alice, document, "a secret")
     with pytest.raises(Http404):
         services.retry_document(alice, document)
+    with pytest.raises(Http404):
+        readings.read_again(alice, document, {"ocr": "never"})
+    with pytest.raises(Http404):
+        readings.cancel_next(alice, document)
     assert Revision.objects.get(document=document).status == status
     assert_nothing_is_left(document)
 
