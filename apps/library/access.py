@@ -82,7 +82,7 @@ def figure_for(
 ) -> PageImage:
     """A figure of the current revision, or of another one of the document. Http404 or PermissionDenied."""
     revision = revision_for(actor, document_id, revision_id=revision_id, workspace=workspace)
-    figure = figure_rows(revision).filter(digest=digest[:64]).first()
+    figure = figure_rows(revision).filter(digest=digest).first()
     if figure is None:
         raise Http404
     return figure

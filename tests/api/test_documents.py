@@ -325,3 +325,9 @@ def test_what_the_file_says_of_itself_is_told(vera: Caller, corpus: Corpus) -> N
         {"name": "old.txt", "size_bytes": None},
     ]
     assert shown["remarks"] == ["It was mended.", "Its XFA form is not read."]
+
+
+@pytest.mark.parametrize("digest", ["ab%00cd", "ab" * 40, "abcd"])
+def test_a_figure_that_is_not_there_is_not_found(bob: Caller, corpus: Corpus, digest: str) -> None:
+    document = make_document(corpus, added_by=bob.user)
+    assert bob.get(f"/documents/{document.pk}/figures/{digest}").status_code == 404
