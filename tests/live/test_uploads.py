@@ -337,3 +337,5 @@ def test_a_member_who_is_removed_meanwhile_is_cut_off(house: House, corpus_id: s
     refused = read_reply(line)
     assert (refused.status, refused.error_code) == (404, "not_found")
     assert stored(house, content) == 0
+    # An administrator's to discard; other tests look whether anything is left.
+    house.api.call("DELETE", path.removeprefix("/api/v1"))
