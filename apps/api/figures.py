@@ -56,7 +56,7 @@ def _figure_shape(image: PageImage) -> dict[str, Any]:
 
 
 @router.get(
-    "/documents/{document_id}/figures/{digest}", summary="A figure as a picture", openapi_extra=_PICTURE
+    "/documents/{document_id}/figures/{slug:digest}", summary="A figure as a picture", openapi_extra=_PICTURE
 )
 def get_figure(request: ApiRequest, document_id: str, digest: str) -> HttpResponse:
     """WebP or PNG, at its own resolution up to 2,048 pixels a side."""

@@ -269,7 +269,7 @@ API: dict[str, Route] = {
     f"{_v1}documents/<document_id>/pages/<int:number>/image": api(get=Call(VIEWERS)),
     f"{_v1}documents/<document_id>/pages/<int:number>/thumbnail": api(get=Call(VIEWERS)),
     f"{_v1}documents/<document_id>/figures": api(get=Call(VIEWERS)),
-    f"{_v1}documents/<document_id>/figures/<digest>": api(get=Call(VIEWERS)),
+    f"{_v1}documents/<document_id>/figures/<slug:digest>": api(get=Call(VIEWERS)),
     f"{_v1}documents/<document_id>/original": api(get=Call(VIEWERS)),
     f"{_v1}conversations/<conversation_id>": api(
         get=Call(VIEWERS), patch=Call(ASKER, {"title": "New"}), delete=Call(ASKER)
