@@ -205,7 +205,6 @@ def _open(scope: Scope, upload_id: str) -> Arrival:
         if received_bytes(upload) != part.offset or start != part.offset:
             raise _wrong_offset(part.offset)
         _check_length(request.headers.get("Content-Length", ""), upload)
-        touch(upload)
         return Arrival(user, upload, part, start, checksum, is_head_checked=False)
     except BaseException:
         part.close()
@@ -217,6 +216,8 @@ def _write(arrival: Arrival, data: bytearray, is_door_asked: bool) -> None:
     upload, part = arrival.upload, arrival.part
     if is_door_asked:
         upload_for(arrival.user, upload.pk)
+    # Bytes keep an upload alive; asking to send some does not.
+    if data and (is_door_asked or part.offset == arrival.start):
         touch(upload)
     if part.offset + len(data) > upload.size_bytes:
         part.cut(arrival.start)

@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 UPLOAD_LIFETIME = timedelta(hours=24)
 """An unfinished upload to which no byte was added for so long is removed by the sweep."""
+PROMISE_LIFETIME = timedelta(hours=1)
+"""So long an announcement holds room on the disk for bytes that do not come."""
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -257,7 +259,8 @@ def _check_open_uploads(actor: User) -> None:
 
 def _check_disk(size_bytes: int) -> None:
     """Whether there is room for it after everything else that was announced."""
-    unfinished = Upload.objects.filter(document=None).values_list("pk", "size_bytes")
+    still_coming = Upload.objects.filter(document=None, touched_at__gt=timezone.now() - PROMISE_LIFETIME)
+    unfinished = still_coming.values_list("pk", "size_bytes")
     promised = sum(max(0, size - part_size(pk)) for pk, size in unfinished)
     if free_bytes() < KEEP_FREE_BYTES + promised + size_bytes:
         raise disk_full()

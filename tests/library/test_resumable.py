@@ -273,6 +273,20 @@ def test_one_writer_at_a_time() -> None:
         assert second.sha256() == hashlib.sha256(b"a!").hexdigest()
 
 
+def test_an_announcement_without_bytes_holds_room_for_an_hour_alone(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = one_pdf()
+    room = resumable.KEEP_FREE_BYTES + len(content)
+    monkeypatch.setattr(resumable, "free_bytes", lambda: room)
+    first = announce(house, content)
+    with pytest.raises(Refused) as refused:
+        announce(house, content + b" ")
+    assert refused.value.code == "disk_full"
+    Upload.objects.filter(pk=first.pk).update(touched_at=timezone.now() - timedelta(minutes=61))
+    assert announce(house, content).pk != first.pk
+
+
 @pytest.mark.usefixtures("db")
 def test_an_ordinary_upload_that_finds_no_room_is_refused_in_words(house: House) -> None:
     content = one_pdf() + bytes(300_000)
