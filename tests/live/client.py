@@ -60,7 +60,7 @@ class ApiClient:
         except urllib.error.HTTPError as error:
             with error:
                 raise ApiError(error.code, error.read().decode(errors="replace")) from None
-        return json.loads(content) if is_json else content
+        return json.loads(content) if content and is_json else content
 
     def get(self, path: str) -> Any:
         return self.call("GET", path)
