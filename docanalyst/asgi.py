@@ -15,10 +15,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "docanalyst.settings")
 django_application: Any = get_asgi_application()
 
 from django.conf import settings  # noqa: E402  (needs the application registry)
-from django.db import close_old_connections, connections  # noqa: E402
+from django.db import connections  # noqa: E402
 
-from apps.accounts.authentication import user_of_cookies, user_of_token  # noqa: E402
+from apps.accounts.authentication import user_of_headers  # noqa: E402
 from apps.api.upload_bytes import UploadBytes, answer_options  # noqa: E402
+from apps.common.database import closing_connections  # noqa: E402
 from apps.common.errnos import FULL_DISK  # noqa: E402
 from apps.conversations.events import AnswerEvents  # noqa: E402
 
@@ -94,18 +95,13 @@ async def _is_from_a_person(scope: Scope) -> bool:
     declared = headers.get(b"content-length", "")
     if declared.isdecimal() and len(declared) <= len(str(MAX_BODY_BYTES)) and int(declared) <= MAX_BODY_BYTES:
         return False
-    return await asyncio.to_thread(_is_person, headers)
-
-
-def _is_person(headers: dict[bytes, str]) -> bool:
-    authorization = headers.get(b"authorization")
-    close_old_connections()
-    try:
-        if authorization is not None:
-            return user_of_token(authorization) is not None
-        return user_of_cookies(headers.get(b"cookie", "")) is not None
-    finally:
-        close_old_connections()
+    person = await asyncio.to_thread(
+        closing_connections,
+        user_of_headers,
+        headers.get(b"authorization", ""),
+        headers.get(b"cookie", ""),
+    )
+    return person is not None
 
 
 def _counted(receive: Receive, limit_bytes: int) -> Receive:

@@ -34,3 +34,8 @@ def user_of_cookies(cookie_header: str) -> User | None:
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
     user = get_user(request)
     return user if isinstance(user, User) and user.is_active else None
+
+
+def user_of_headers(authorization: str, cookie_header: str) -> User | None:
+    """By the token when one is sent, else by the session cookie; an empty string is a header that was not sent."""
+    return user_of_token(authorization) if authorization else user_of_cookies(cookie_header)

@@ -20,7 +20,6 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.core.handlers.asgi import ASGIRequest
-from django.db import close_old_connections
 from django.http import Http404, HttpResponse
 
 from apps.accounts.authentication import user_of_cookies
@@ -28,6 +27,7 @@ from apps.accounts.models import User
 from apps.api import tus
 from apps.api.auth import SignedIn
 from apps.api.errors import error_response, not_signed_in
+from apps.common.database import closing_connections
 from apps.common.http import Refused
 from apps.conversations.events import SECURITY_HEADERS
 from apps.library.models import Upload
@@ -134,7 +134,9 @@ class UploadBytes:
         try:
             await self._receive(line, arrival)
             if arrival.is_whole:
-                await asyncio.get_running_loop().run_in_executor(self._finishing, _closing, _end, arrival)
+                await asyncio.get_running_loop().run_in_executor(
+                    self._finishing, closing_connections, _end, arrival
+                )
             elif line.is_cut:
                 raise Refused(
                     "line_silent",
@@ -167,20 +169,14 @@ class UploadBytes:
                 )
 
     async def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, _closing, function, *args)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, closing_connections, function, *args
+        )
 
 
 async def answer_options(send: Send) -> None:
     """What this server speaks. The same for everybody."""
     await _send(send, HttpResponse(status=204, headers=tus.capabilities()))
-
-
-def _closing(function: Callable[..., Any], *args: Any) -> Any:
-    close_old_connections()
-    try:
-        return function(*args)
-    finally:
-        close_old_connections()
 
 
 def _open(scope: Scope, upload_id: str) -> Arrival:

@@ -20,10 +20,10 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.db import close_old_connections
 from django.http import Http404
 
-from apps.accounts.authentication import user_of_cookies, user_of_token
+from apps.accounts.authentication import user_of_headers
+from apps.common.database import closing_connections
 from apps.common.redis import async_redis, cancel_until_done
 from apps.common.sse import EVENT_STREAM, RETRY
 from apps.conversations.access import answer_for
@@ -112,7 +112,9 @@ class AnswerEvents:
         return self._hub
 
     async def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, _closing, function, *args)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, closing_connections, function, *args
+        )
 
     async def _stream(self, receive: Receive, send: Send, answer: Watched, headers: dict[str, str]) -> None:
         await send(
@@ -157,17 +159,8 @@ class AnswerEvents:
                 await send({"type": "http.response.body", "body": data, "more_body": True})
 
 
-def _closing(function: Callable[..., Any], *args: Any) -> Any:
-    close_old_connections()
-    try:
-        return function(*args)
-    finally:
-        close_old_connections()
-
-
 def _open(headers: dict[str, str], answer_id: str) -> tuple[uuid.UUID, Watched]:
-    authorization = headers.get("authorization", "")
-    user = user_of_token(authorization) if authorization else user_of_cookies(headers.get("cookie", ""))
+    user = user_of_headers(headers.get("authorization", ""), headers.get("cookie", ""))
     if user is None:
         raise NOT_SIGNED_IN
     try:

@@ -16,8 +16,8 @@ from functools import cache, partial
 from typing import Any, ParamSpec, TypeVar
 
 from celery.signals import worker_shutting_down
-from django.db import close_old_connections
 
+from apps.common.database import closing_connections
 from apps.common.redis import async_redis
 from apps.llm.shared_places import OwnCalls
 
@@ -72,24 +72,20 @@ class AnswerLoop:
 
     async def in_rows_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run blocking work, such as queries, beside the loop."""
-        return await self.loop.run_in_executor(self._rows, _closing, partial(function, *args, **kwargs))
+        return await self.loop.run_in_executor(
+            self._rows, partial(closing_connections, function, *args, **kwargs)
+        )
 
     async def in_checks_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run blocking work that may take seconds beside the loop, without holding up anybody's row."""
-        return await self.loop.run_in_executor(self._checks, _closing, partial(function, *args, **kwargs))
+        return await self.loop.run_in_executor(
+            self._checks, partial(closing_connections, function, *args, **kwargs)
+        )
 
     def cancel_all(self) -> None:
         """End every answer now. Tasks go on waiting until their answers have written their outcome."""
         self.is_closing = True
         self.loop.call_soon_threadsafe(lambda: [task.cancel() for task in self._tasks])
-
-
-def _closing(function: Callable[[], T]) -> T:
-    close_old_connections()
-    try:
-        return function()
-    finally:
-        close_old_connections()
 
 
 @cache
