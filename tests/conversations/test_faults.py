@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
@@ -58,8 +58,11 @@ class EventLog:
 
     async def execute(self) -> None: ...
 
-    async def eval(self, *_: Any) -> None:
-        raise redis.exceptions.ConnectionError
+    def register_script(self, script: str) -> Callable[..., Awaitable[Any]]:
+        async def away(*_: Any) -> None:
+            raise redis.exceptions.ConnectionError
+
+        return away
 
 
 @dataclass
