@@ -165,7 +165,15 @@ def test_a_signal_to_make_alone_ends_every_process(number: signal.Signals, tmp_p
     makefile.write_text(f"run:\n\t@exec {sys.executable} -m docanalyst.supervisor --stop-with-parent\n")
     variables = clean_environment(PORT=str(free_port()), DOCANALYST_DATA_DIR=str(tmp_path / "data"))
     make = ["make", "--no-print-directory", "-f", str(makefile), "run"]
-    with guarded(make, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+    with guarded(
+        make,
+        cwd=ROOT,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        # A shell starts what runs in its background with SIGINT ignored, and make then goes on ignoring it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         assert process.stdout is not None
         log: list[bytes] = []
         assert any(b"DocAnalyst is ready" in (log.append(line) or line) for line in process.stdout), b"".join(
