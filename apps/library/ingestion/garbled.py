@@ -1,7 +1,7 @@
 """Whether the text layer of a page is gibberish: fonts that tell shapes and not letters.
 
-Such a page looks right, copies as nonsense, and is better read from its picture. Judged by the text alone, in some
-ten microseconds a page. Three signs, each with what it leaves alone:
+Such a page looks right, copies as nonsense, and is better read from its picture. Judged by the text
+alone. Three signs, each with what it leaves alone:
 
 - words made of signs that are no text: controls, replacement signs, private use. Lone ones are notes of music,
   bullets, operators of a formula;
