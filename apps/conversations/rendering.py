@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import nh3
@@ -186,26 +186,15 @@ def _render(text: str, offset: int, chip: ChipFor, *, is_growing: bool = False) 
 
     offset: of the text itself. is_growing: code in the last block gets its colours once the block is closed.
     """
-    text = _plain(text)
-    markers: list[tuple[str, int, int, int, int]] = []
-
-    def hold_place(match: re.Match[str]) -> str:
-        first = int(match[2])
-        markers.append((match[0], int(match[1]), first, int(match[3] or first), offset + match.start()))
-        digits = "".join(chr(_DIGIT_ZERO + int(digit)) for digit in str(len(markers) - 1))
-        return f"[[{_OPEN}{digits}{_CLOSE}]]"
-
-    held = _WRITTEN_MARKER.sub(hold_place, text)
-    parser = _parser()
-    env: dict[str, Any] = {"written": [marker[0] for marker in markers]}
-    tokens = parser.parse(held, env)
-    line_starts = _line_starts(text)
-    groups = _top_level(tokens)
+    parser, parsed = _parser(), parse_text(text, offset)
+    env: dict[str, Any] = {"parsed": parsed}
+    line_starts = _line_starts(parsed.text)
+    groups = _top_level(parsed.tokens)
     for index, group in enumerate(groups):
         env["has_colours"] = not is_growing or index < len(groups) - 1
         rendered = _sanitise(parser.renderer.render(group, parser.options, env))
         start = group[0].map[0] if group[0].map else 0
-        yield line_starts[start], _HELD_PLACE.sub(partial(_insert_chip, markers, chip), rendered)
+        yield line_starts[start], _HELD_PLACE.sub(partial(_insert_chip, parsed, chip), rendered)
 
 
 def _line_starts(text: str) -> list[int]:
@@ -223,10 +212,8 @@ def _top_level(tokens: Sequence[Token]) -> list[list[Token]]:
     return groups
 
 
-def _insert_chip(
-    markers: Sequence[tuple[str, int, int, int, int]], chip: ChipFor, match: re.Match[str]
-) -> str:
-    written, ordinal, first, last, offset = markers[_index(match)]
+def _insert_chip(parsed: ParsedText, chip: ChipFor, match: re.Match[str]) -> str:
+    written, ordinal, first, last, offset = parsed.markers[_index(match)]
     found = chip(ordinal, first, last, offset)
     if found is None or found.verdict == "invalid":
         return html.escape(written)
@@ -245,6 +232,53 @@ def _index(match: re.Match[str]) -> int:
 
 
 # -- the parser --
+
+
+class Marker(NamedTuple):
+    """A marker of a text. offset: of its first `[`, in code points of the whole text."""
+
+    written: str
+    ordinal: int
+    first: int
+    last: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedText:
+    """A text as the Markdown library's tokens; a token of the type `citation` stands for a marker.
+
+    text: as it was parsed, equally long as the given one. What else holds a marker's place (code, addresses) is
+    put right by `as_written`.
+    """
+
+    text: str
+    tokens: list[Token]
+    markers: list[Marker]
+
+    def marker_of(self, citation: str) -> Marker:
+        """The marker a citation token's content stands for."""
+        match = _HELD_PLACE.fullmatch(citation)
+        assert match is not None
+        return self.markers[_index(match)]
+
+    def as_written(self, text: str) -> str:
+        """The text with its markers as they were written, for places where they are no citations."""
+        return _HELD_PLACE.sub(lambda match: self.markers[_index(match)].written, text)
+
+
+def parse_text(text: str, offset: int = 0) -> ParsedText:
+    """Parse a model's text, or the rest of one from `offset` on, by the rules of every screen and export."""
+    text = _plain(text)
+    markers: list[Marker] = []
+
+    def hold_place(match: re.Match[str]) -> str:
+        first = int(match[2])
+        markers.append(Marker(match[0], int(match[1]), first, int(match[3] or first), offset + match.start()))
+        digits = "".join(chr(_DIGIT_ZERO + int(digit)) for digit in str(len(markers) - 1))
+        return f"[[{_OPEN}{digits}{_CLOSE}]]"
+
+    return ParsedText(text, _parser().parse(_WRITTEN_MARKER.sub(hold_place, text)), markers)
 
 
 @cache
@@ -271,13 +305,9 @@ def _is_allowed_link(url: str) -> bool:
     return outward_host(url) is not None
 
 
-def _written(match: re.Match[str], env: EnvType) -> str:
-    return str(env["written"][_index(match)])
-
-
 def _restore(text: str, env: EnvType) -> str:
-    """The text with its markers as they were written, for places where they are no citations."""
-    return _HELD_PLACE.sub(lambda match: _written(match, env), text)
+    parsed: ParsedText = env["parsed"]
+    return parsed.as_written(text)
 
 
 class _Renderer(RendererHTML):
