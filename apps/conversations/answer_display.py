@@ -3,33 +3,37 @@ reloaded and exported."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import PurePath
 from typing import cast
 
-from django.template.loader import render_to_string
+from django.template.loader import get_template
 from django.urls import reverse
 
-from apps.conversations.evidence import evidence_of
 from apps.conversations.models import Answer, Evidence, ReadingPass, Verdict
+from apps.conversations.naming import page_words, short_name, short_page_words
 from apps.conversations.outcome import QUOTES_FAMILY, mentions_of, page_verdicts, range_verdict
 from apps.conversations.rendering import Chip, render_blocks
+from apps.conversations.services import sent_pages
 from apps.conversations.verification import Verdict as VerdictWord
 from apps.library.models import Page
 
-LONGEST_SHORT_NAME = 18
+_GIVEN = re.compile(r"\[\[(\d+):(\d+)")
 
 
 class AnswerChips:
     """Citations of one answer, built from its manifest, its evidence and the pages' printed labels."""
 
     def __init__(self, answer: Answer, workspace_slug: str) -> None:
-        self._answer = answer
-        self._slug = workspace_slug
-        self._names = {entry["ordinal"]: short_name(entry["name"]) for entry in answer.manifest}
+        self.sent = sent_pages(answer.manifest)
+        self._names = {entry["ordinal"]: str(entry["name"]) for entry in answer.manifest}
         self._revisions = {entry["ordinal"]: entry["revision_id"] for entry in answer.manifest}
+        # Resolved once: an answer may hold hundreds of chips.
+        self._cite = reverse("conversations:cite", args=[workspace_slug, answer.pk, 0, 0]).removesuffix(
+            "0/0/"
+        )
         self._labels: dict[tuple[int, int], str] = {}
         self._evidence: list[Evidence] = []
         self._verdicts: dict[tuple[int, int], str] = {}
@@ -55,40 +59,67 @@ class AnswerChips:
                 self._labels[place] = label
 
     def verdict(self, ordinal: int, first: int, last: int) -> str:
+        if first == last:
+            return self._verdicts.get((ordinal, first), Verdict.PAGE_ONLY)
         return range_verdict(self._verdicts, ordinal, first, last)
 
     def chip(self, ordinal: int, first: int, last: int, offset: int) -> Chip | None:
-        """The chip of a marker, None for one that names no document that was sent. Makes no query."""
-        name = self._names.get(ordinal)
-        if name is None:
+        """The chip of a marker, None for one that names no page that was sent. Makes no query."""
+        if (ordinal, first) not in self.sent or (ordinal, last) not in self.sent:
             return None
-        label = self._labels.get((ordinal, first), str(first))
-        pages = (
-            f"p.\u00a0{label}"
-            if first == last
-            else f"p.\u00a0{label}–{self._labels.get((ordinal, last), last)}"
-        )
-        quotes = [row.quote for row in evidence_of(self._evidence, ordinal, first, last)]
+        name, short = self._names[ordinal], short_name(self._names[ordinal])
+        labels = self._label(ordinal, first), self._label(ordinal, last)
         verdict = Verdict(self.verdict(ordinal, first, last))
+        # Where only one document was sent, its name on every chip says nothing.
+        is_named = len(self._names) > 1
+        label = f"{short} {short_page_words(*labels)}" if is_named else short_page_words(*labels)
+        spoken = (
+            [label, verdict.label] if is_named and not short.endswith("…") else [label, name, verdict.label]
+        )
         return Chip(
-            href=reverse("conversations:cite", args=[self._slug, self._answer.pk, ordinal, first]),
-            # Where only one document was sent, its name on every chip says nothing.
-            label=f"{name} {pages}" if len(self._names) > 1 else pages,
+            href=self.href(ordinal, first),
+            label=label,
             verdict=cast(VerdictWord, verdict.value),
-            title=": ".join(
-                [verdict.label, *([" · ".join(f"“{quote}”" for quote in quotes[:3])] if quotes else [])]
-            ),
+            title=f"{name}, {page_words(*labels)}: {verdict.label}",
+            name=", ".join(spoken),
         )
 
+    def href(self, ordinal: int, number: int) -> str:
+        """The address of a cited page."""
+        return f"{self._cite}{ordinal}/{number}/"
 
-def short_name(name: str) -> str:
-    """A document's name as a chip has room for it: without extension, cut at a word where there is one."""
-    stem = PurePath(name).stem or name
-    if len(stem) <= LONGEST_SHORT_NAME:
-        return stem
-    cut = stem[:LONGEST_SHORT_NAME]
-    word = cut.rpartition(" ")[0]
-    return f"{word if len(word) > LONGEST_SHORT_NAME // 2 else cut.rstrip()}…"
+    def line(self, row: Evidence) -> EvidenceLine:
+        """A line of the evidence fold. Makes no query."""
+        if row.ordinal is None or row.page_number is None:
+            return EvidenceLine(row, source=row.marker_given)
+        name = self._names.get(row.ordinal, "")
+        return EvidenceLine(
+            row,
+            source=f"{name}, {page_words(row.label or str(row.page_number))}",
+            href=self.href(row.ordinal, row.page_number),
+            given=self._given(row) if row.verdict == Verdict.ELSEWHERE else "",
+        )
+
+    def _label(self, ordinal: int, number: int) -> str:
+        return self._labels.get((ordinal, number)) or str(number)
+
+    def _given(self, row: Evidence) -> str:
+        """The place that the answer named where the words stand elsewhere."""
+        match = _GIVEN.match(row.marker_given)
+        if match is None or int(match[1]) not in self._names:
+            return row.marker_given
+        ordinal, page = int(match[1]), page_words(self._label(int(match[1]), int(match[2])))
+        return page if ordinal == row.ordinal else f"{self._names[ordinal]}, {page}"
+
+
+@dataclass(frozen=True)
+class EvidenceLine:
+    """A quote of the evidence fold. source: document and page in words. given: what the answer named instead."""
+
+    row: Evidence
+    source: str
+    href: str = ""
+    given: str = ""
 
 
 def answer_chips(answer: Answer) -> AnswerChips:
@@ -103,19 +134,23 @@ def answer_chips(answer: Answer) -> AnswerChips:
     return chips
 
 
-def answer_blocks(answer: Answer) -> list[str]:
-    """The stored text as HTML blocks; the same bytes that were streamed."""
+def answer_blocks(answer: Answer, chips: AnswerChips | None = None) -> list[str]:
+    """The stored text as HTML blocks; the same bytes that were streamed. chips: of the answer, where they are made."""
     if not answer.text:
         return []
-    return [block.html for block in render_blocks(answer.text, answer_chips(answer).chip)]
+    return [block.html for block in render_blocks(answer.text, (chips or answer_chips(answer)).chip)]
 
 
 def evidence_html(row: Evidence, workspace_slug: str = "") -> str:
     """One line of the evidence fold."""
     slug = workspace_slug or row.answer.question.conversation.workspace.slug
-    return render_to_string(
-        "conversations/_evidence.html", {"evidence": row, "workspace_slug": slug, "answer_id": row.answer_id}
-    )
+    return evidence_items(AnswerChips(row.answer, slug), [row])[0]
+
+
+def evidence_items(chips: AnswerChips, rows: Iterable[Evidence]) -> list[str]:
+    """The lines of the evidence fold, each rendered by the same template."""
+    template = get_template("conversations/_evidence.html")
+    return [template.render({"line": line, "evidence": line.row}) for line in map(chips.line, rows)]
 
 
 @dataclass(frozen=True)
@@ -149,12 +184,13 @@ class AnswerView:
 def answer_view(answer: Answer) -> AnswerView:
     """Three queries for an answer whose evidence, mentions and passes are prefetched, plus one for labels."""
     rows = list(answer.evidence.all())
+    chips = answer_chips(answer)
     counts = Counter(row.verdict for row in rows)
     return AnswerView(
         answer=answer,
-        blocks=answer_blocks(answer),
+        blocks=answer_blocks(answer, chips),
         evidence=rows,
-        evidence_items=[evidence_html(row, answer.question.conversation.workspace.slug) for row in rows],
+        evidence_items=evidence_items(chips, rows),
         verdict_sums=[
             (verdict.value, verdict.label, counts[verdict]) for verdict in Verdict if counts[verdict]
         ],

@@ -71,12 +71,16 @@ _ALIGNMENT = re.compile(r"text-align:(left|right|center)")
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """What a reader sees for a marker. label: as printed (“lease p. 12”). title: the verdict in words."""
+    """What a reader sees for a marker. label: as printed (“lease p. 12”). title: document, page, verdict in words.
+
+    name: what a screen reader says; it begins with the label, which people who speak to their browser see.
+    """
 
     href: str
     label: str
     verdict: Verdict
     title: str
+    name: str = ""
 
 
 ChipFor = Callable[[int, int, int, int], Chip | None]
@@ -220,10 +224,11 @@ def _insert_chip(parsed: ParsedText, chip: ChipFor, match: re.Match[str]) -> str
     place = f"{ordinal}:{first}" if first == last else f"{ordinal}:{first}-{last}"
     sign = VERDICT_SIGNS[found.verdict]
     shown = f"{found.label} {sign}" if sign else found.label
-    title = html.escape(found.title)
+    name = found.name or f"{found.label}, {found.title}"
     return (
-        f'<a class="cite cite--{found.verdict}" href="{html.escape(found.href)}" title="{title}"'
-        f' aria-label="{html.escape(found.label)}, {title}" data-cite="{place}">{html.escape(shown)}</a>'
+        f'<a class="cite cite--{found.verdict}" href="{html.escape(found.href)}"'
+        f' title="{html.escape(found.title)}" aria-label="{html.escape(name)}"'
+        f' data-cite="{place}">{html.escape(shown)}</a>'
     )
 
 
