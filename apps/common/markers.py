@@ -41,13 +41,20 @@ CONVERSATION_HEADING = "# Conversation so far\n"
 QUESTION_HEADING = "# Question\n"
 REMINDER_HEADING = "# Reminder\n"
 
+# Models write brackets of other scripts, and single ones, which are read as markers too: see marker_grammar.py
+# of the conversations. A slice of code (`rows[3:12]`) is none, and stays as it is.
+_BRACKET = r"[\[【［]"
+_SINGLE = r"[0-9]{1,6}\s*[:：]\s*(?:p\.?\s*)?[0-9]{1,7}\s*[-‐‑‒–—−~,;，；、\]】］]"
+
+# Chat-turn tokens of Llama and of those families that write them with a full-width bar.
+_TURN_SIGN = r"<(?=[|｜][^\s|｜]{1,100}[|｜]>)"
 # One look-ahead per kind: only the opening character is consumed, so overlapping ones are all seen.
 _LOOK_ALIKE = re.compile(
-    rf"\[(?=\[{_GAP}[0-9]+{_GAP}:)"
+    rf"{_BRACKET}(?={_BRACKET}\s*[0-9]+\s*[:：])"
+    rf"|(?:(?<![A-Za-z0-9_)\]\[【［])\[|(?<![\[【［])[【［])(?<![\[【［] .)(?={_SINGLE})"
     rf"|\[(?=\[{_PATH}:{_NUMBER}(?:{_GAP}[-–]{_GAP}{_NUMBER})?{_GAP}\]\])"
     r"|<(?=evidence|/\s*evidence)"
-    # Chat-turn tokens of Llama and of those families that write them with a full-width bar.
-    r"|<(?=[|｜][^\s|｜]{1,100}[|｜]>)",
+    rf"|{_TURN_SIGN}",
     re.IGNORECASE,
 )
 
@@ -59,6 +66,11 @@ def neutralise(text: str) -> str:
     `< |eot|>`) and changes nothing else. Idempotent. Linear in the length of the text.
     """
     return _LOOK_ALIKE.sub(r"\g<0> ", text)
+
+
+def break_turn_tokens(text: str) -> str:
+    """The same text without chat-turn tokens; markers and evidence tags stay: for what a model wrote itself."""
+    return re.sub(_TURN_SIGN, r"\g<0> ", text)
 
 
 def pack_page(ordinal: int, number: int, text: str, *, label: str = "") -> str:

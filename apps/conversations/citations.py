@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from apps.common.markers import PATH_MARKER
+from apps.conversations.answer_text import AnswerText
+from apps.conversations.evidence_block import EvidenceBlock
 from apps.conversations.marker_grammar import (
+    AFTER_NAME,
     AFTER_OPEN_BRACKET,
     DOUBLE,
     MARKER_CHARACTERS,
@@ -19,28 +22,26 @@ from apps.conversations.marker_grammar import (
     PageKey,
     PageOfLine,
     canonical_marker,
-    parse_evidence_line,
     parse_pairs,
 )
 
-_TAG = re.compile(r"<\s{0,3}(/?)\s{0,3}evidence\s{0,3}>", re.IGNORECASE)
-_TAG_CLOSE = re.compile(r"<\s{0,3}/\s{0,3}evidence\s{0,3}>", re.IGNORECASE)
+# No space behind `<`: that is how a document's own tag was broken when it was stored.
+_TAG = re.compile(r"<(/\s{0,3})?evidence\s{0,3}>", re.IGNORECASE)
+_TAG_CLOSE = re.compile(r"</\s{0,3}evidence\s{0,3}>", re.IGNORECASE)
 _TAG_BEGUN = re.compile(
-    r"<\s{0,3}/?\s{0,3}(?:e(?:v(?:i(?:d(?:e(?:n(?:c(?:e\s{0,3})?)?)?)?)?)?)?)?\Z", re.IGNORECASE
+    r"<(?:/\s{0,3})?(?:e(?:v(?:i(?:d(?:e(?:n(?:c(?:e\s{0,3})?)?)?)?)?)?)?)?\Z", re.IGNORECASE
 )
 _SPECIAL = re.compile(r"[<\[【［`~\n]")
 _FENCE_LINE = re.compile(r"(`{3,}|~{3,})([^\n]*)\n")
 _MAYBE_FENCE_END = re.compile(r"[ \t>]*[`~]*[ \t]*\Z")
-_LINE_START = re.compile(r"[ \t>]*\Z")
 
 # How much of a stream may be held back until a decision: each is a window over the text from the
 # character in question, so that decisions depend on the text and never on how it was cut.
-_MARKER_WINDOW = 120
+_MARKER_WINDOW = 400
 _PATH_MARKER_WINDOW = 400
 _CODE_SPAN_WINDOW = 200
 _FENCE_LINE_WINDOW = 200
 _EVIDENCE_LINE_WINDOW = 4_000
-_QUOTE_LINES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +81,12 @@ class AnswerParser:
         self._sent = sent
         self._page_of_line = page_of_line
         self._buffer = ""
+        self._out = AnswerText()
+        self._block = EvidenceBlock(page_of_line)
         self._in_evidence = False
         self._fence = ""  # the run that opened the code block we are in
         self._wrapper = ""  # a fence around the evidence block, dropped with its end
-        self._line = ""  # what came since the last line feed of the text, at most a few characters
-        self._tail = ""
-        self._space = ""  # white space not yet known to stand between words
-        self._length = 0
-        self._pending: list[str] = []
         self._events: list[Event] = []
-        self._quote_open: list[str] = []
-        self._loose: list[str] = []
 
     def feed(self, chunk: str) -> list[Event]:
         """Take the next chunk; gives what is decided by now."""
@@ -104,7 +100,7 @@ class AnswerParser:
     # -- the machine --
 
     def _run(self, *, final: bool) -> list[Event]:
-        while self._buffer or (final and (self._quote_open or self._loose)):
+        while self._buffer or (final and self._block.is_open):
             if self._in_evidence:
                 moved = self._step_evidence(final)
             elif self._fence:
@@ -121,47 +117,27 @@ class AnswerParser:
         taken, self._buffer = self._buffer[:count], self._buffer[count:]
         return taken
 
-    def _emit(self, text: str) -> None:
-        if not text:
-            return
-        line_feed = text.rfind("\n")
-        self._line = text[line_feed + 1 :] if line_feed != -1 else self._line + text
-        if len(self._line) > 80:
-            self._line = "x"  # long enough not to be a line's beginning
-        self._tail = (self._tail + text)[-2:]
-        content = text.rstrip()
-        if not content:
-            if self._length:
-                self._space += text
-            return
-        if not self._length:
-            text = text.lstrip()
-        whole = self._space + text
-        kept = whole.rstrip()
-        self._space = whole[len(kept) :]
-        self._length += len(kept)
-        self._pending.append(kept)
-
     def _flush(self) -> None:
-        if self._pending:
-            self._events.append(TextDelta("".join(self._pending)))
-            self._pending = []
+        if text := self._out.take():
+            self._events.append(TextDelta(text))
 
-    def _at_line_start(self) -> bool:
-        return _LINE_START.fullmatch(self._line) is not None
+    def _add_evidence(self, lines: list[EvidenceLine]) -> None:
+        if lines:
+            self._flush()
+            self._events += lines
 
     # -- text --
 
     def _step_text(self, final: bool) -> bool:
         special = _SPECIAL.search(self._buffer)
         if special is None:
-            self._emit(self._take(len(self._buffer)))
+            self._out.add(self._take(len(self._buffer)))
             return True
         if special.start():
-            self._emit(self._take(special.start()))
+            self._out.add(self._take(special.start()))
         sign = self._buffer[0]
         if sign == "\n":
-            self._emit(self._take(1))
+            self._out.add(self._take(1))
             return True
         if sign == "<":
             return self._step_tag(final)
@@ -178,7 +154,7 @@ class AnswerParser:
             return True
         if not final and _TAG_BEGUN.match(self._buffer):
             return False
-        self._emit(self._take(1))
+        self._out.add(self._take(1))
         return True
 
     def _step_fence_or_span(self, final: bool) -> bool:
@@ -186,10 +162,10 @@ class AnswerParser:
         run = len(self._buffer) - len(self._buffer.lstrip(sign))
         if run == len(self._buffer) and run < _CODE_SPAN_WINDOW and not final:
             return False
-        if run >= 3 and self._at_line_start():
+        if run >= 3 and self._out.is_at_line_start:
             return self._step_fence(run, final)
         if sign == "~":
-            self._emit(self._take(run))
+            self._out.add(self._take(run))
             return True
         return self._step_span(run, final)
 
@@ -199,7 +175,7 @@ class AnswerParser:
         if match is None:
             if not final and "\n" not in window and len(window) < _FENCE_LINE_WINDOW:
                 return False
-            self._emit(self._take(run))
+            self._out.add(self._take(run))
             return True
         sign, info = self._buffer[0], match[2]
         if sign == "`" and "`" in info:
@@ -218,7 +194,7 @@ class AnswerParser:
         if not final and len(window) < _FENCE_LINE_WINDOW and (not after or _TAG_BEGUN.match(after)):
             return False
         self._fence = sign * run
-        self._emit(self._take(match.end()))
+        self._out.add(self._take(match.end()))
         return True
 
     def _step_span(self, run: int, final: bool) -> bool:
@@ -231,14 +207,14 @@ class AnswerParser:
         if not complete and (end is None or end.end() == len(line)):
             return False
         if end is None:
-            self._emit(self._take(run))
+            self._out.add(self._take(run))
             return True
         marker = DOUBLE.fullmatch(line[run : end.start()].strip())
         self._take(end.end())
         if marker:
             self._mark(marker)
         else:
-            self._emit(line[: end.end()])
+            self._out.add(line[: end.end()])
         return True
 
     def _step_marker(self, final: bool) -> bool:
@@ -256,13 +232,17 @@ class AnswerParser:
             if moved is not None:
                 return moved
         match = SINGLE.match(window)
-        # A document's own `[[3:12]]` was stored as `[ [3:12]]`; copied by a model it must not become ours.
-        if match and not AFTER_OPEN_BRACKET.search(self._tail) and self._all_known(match[1]):
+        if match and self._may_stand_alone(match) and self._all_known(match[1]):
             self._take(match.end())
             self._mark(match)
             return True
-        self._emit(self._take(1))
+        self._out.add(self._take(1))
         return True
+
+    def _may_stand_alone(self, match: re.Match[str]) -> bool:
+        """A single bracket is no slice of code, and no second half of a document's own `[ [3:12]]`."""
+        is_slice = re.match(r"\[[0-9]", match[0]) and AFTER_NAME.search(self._out.tail)
+        return not is_slice and not AFTER_OPEN_BRACKET.search(self._out.tail)
 
     def _step_path_marker(self, page_of_line: PageOfLine, final: bool) -> bool | None:
         """None: it is none. A path that was not sent stays text, like any brackets."""
@@ -291,15 +271,15 @@ class AnswerParser:
             for pair in pairs:
                 self._emit_marker(pair, match[0])
             return
-        self._emit(match[0])
-        offset = self._length - len(match[0])
+        self._out.add(match[0])
+        offset = self._out.length - len(match[0])
         self._flush()
         self._events += [MarkerSeen(offset, *pair, match[0], False) for pair in pairs]
 
     def _emit_marker(self, pair: tuple[int, int, int], raw: str) -> None:
         written = canonical_marker(*pair)
-        self._emit(written)
-        offset = self._length - len(written)
+        self._out.add(written)
+        offset = self._out.length - len(written)
         self._flush()
         self._events.append(MarkerSeen(offset, *pair, raw, self._is_known(*pair)))
 
@@ -308,13 +288,13 @@ class AnswerParser:
     def _step_code(self, final: bool) -> bool:
         line_feed = self._buffer.find("\n")
         line = self._buffer if line_feed == -1 else self._buffer[:line_feed]
-        if self._line == "" and line_feed == -1 and not final and _MAYBE_FENCE_END.fullmatch(line):
+        if self._out.line == "" and line_feed == -1 and not final and _MAYBE_FENCE_END.fullmatch(line):
             return False
-        if self._line == "":
+        if self._out.line == "":
             run = line.strip(" \t>")
             if len(run) >= len(self._fence) and not run.strip(self._fence[0]):
                 self._fence = ""
-        self._emit(self._take(len(line) + (line_feed != -1)))
+        self._out.add(self._take(len(line) + (line_feed != -1)))
         return True
 
     # -- evidence --
@@ -326,83 +306,27 @@ class AnswerParser:
         close = _TAG_CLOSE.search(line)
         if close:
             self._take(close.end())
-            self._evidence_line(line[: close.start()])
-            self._end_quote()
-            self._end_loose()
+            self._add_evidence(self._block.take(line[: close.start()]) + self._block.close())
             self._in_evidence = False
             return True
         if line_feed != -1:
             self._take(line_feed + 1)
-            self._evidence_line(line)
-            if self._loose_is_answer():
-                self._give_back("\n")
+            self._add_evidence(self._block.take(line))
+            if self._block.is_answer:
+                self._back_to_text(*self._block.give_back(), "")
             return True
         if len(window) == _EVIDENCE_LINE_WINDOW:
-            self._end_quote()
-            self._loose.append("")
-            self._give_back("")
+            self._add_evidence(self._block.end_quote())
+            self._back_to_text(*self._block.give_back(), "")
             return True
         if final:
             self._take(len(line))
-            self._evidence_line(line)
-            self._end_quote()
-            self._give_back("")
+            self._add_evidence(self._block.take(line) + self._block.end_quote())
+            self._back_to_text(*self._block.give_back())
             return True
         return False
 
-    def _evidence_line(self, line: str) -> None:
-        stripped = line.strip()
-        if self._quote_open:
-            item = parse_evidence_line(stripped)
-            if stripped and item is None and len(self._quote_open) < _QUOTE_LINES:
-                self._quote_open.append(stripped)
-                if '"' in stripped:
-                    self._end_quote()
-                return
-            self._end_quote()
-        if not stripped or not stripped.strip("`~"):
-            if self._loose:
-                self._loose.append(line)
-            return
-        item = parse_evidence_line(stripped)
-        if item is None:
-            self._loose.append(line)
-            return
-        self._end_loose()
-        if stripped.count('"') == 1:
-            self._quote_open = [stripped]
-            return
-        self._add(item)
-
-    def _end_quote(self) -> None:
-        if self._quote_open:
-            item = parse_evidence_line(" ".join(self._quote_open))
-            self._quote_open = []
-            if item:
-                self._add(item)
-
-    def _end_loose(self) -> None:
-        """Lines that turned out to stand inside the block: kept as remarks without marker and quote."""
-        for line in self._loose:
-            if line.strip():
-                self._add(EvidenceLine("", None, None, "", line.strip()))
-        self._loose = []
-
-    def _loose_is_answer(self) -> bool:
-        """Two lines in a row that are no evidence: the model forgot to close its block."""
-        return sum(1 for line in self._loose if line.strip()) >= 2
-
-    def _give_back(self, end: str) -> None:
-        self._buffer = "\n".join(self._loose) + (end if self._loose else "") + self._buffer
-        self._loose = []
+    def _back_to_text(self, *lines: str) -> None:
+        """The block was never closed: these lines are of the answer."""
+        self._buffer = "\n".join(lines) + self._buffer
         self._in_evidence = False
-
-    def _add(self, item: EvidenceLine) -> None:
-        self._flush()
-        path = PATH_MARKER.fullmatch(item.marker_text) if item.ordinal is None else None
-        if path and self._page_of_line:
-            lines = int(path["first"]), int(path["last"] or path["first"])
-            found = self._page_of_line(path["path"], *lines)
-            if found:
-                item = replace(item, ordinal=found[0], page=found[1], last=found[2])
-        self._events.append(item)

@@ -20,23 +20,30 @@ PageOfLine = Callable[[str, int, int], tuple[int, int, int] | None]
 
 _OPEN = r"[\[【［]"
 _CLOSE = r"[\]】］]"
-_COLON = r"\s*[:：]\s*"
-_DASH = r"\s*[-‐‑‒–—−~]\s*"
-_PAGE = r"(?:[pP]\.?\s?)?\d{1,7}"
-_PAIR = rf"\d{{1,6}}{_COLON}{_PAGE}(?:{_DASH}(?:\d{{1,6}}{_COLON})?{_PAGE})?"
+# No line ends: a marker stands on one line. All of these are among MARKER_CHARACTERS.
+_SPACE = r"[ \t\u00a0\u202f\u3000]*"
+_COLON = rf"{_SPACE}[:：]{_SPACE}"
+_DASH = rf"{_SPACE}[-‐‑‒–—−~]{_SPACE}"
+_NUMBER = rf"(?:[pP]\.?{_SPACE})?([0-9]{{1,7}})"
+_PAGE = rf"(?:[pP]\.?{_SPACE})?[0-9]{{1,7}}"
+_PAIR = rf"[0-9]{{1,6}}{_COLON}{_PAGE}(?:{_DASH}(?:[0-9]{{1,6}}{_COLON})?{_PAGE})?"
 _REST = rf"(?:{_PAIR}|{_PAGE}(?:{_DASH}{_PAGE})?)"
-_NEXT = r"\s*[,;，；、]\s*"
-_BROKEN_NEXT = rf"(?:{_NEXT}|\s*{_CLOSE}\s*[,;，；、]?\s*{_OPEN}\s*)"
+_NEXT = rf"{_SPACE}[,;，；、]{_SPACE}"
+_BROKEN_NEXT = rf"(?:{_NEXT}|{_SPACE}{_CLOSE}{_SPACE}[,;，；、]?{_SPACE}{_OPEN}{_SPACE})"
 
-DOUBLE = re.compile(rf"{_OPEN}{{2}}\s*({_PAIR}(?:{_BROKEN_NEXT}{_REST})*)\s*{_CLOSE}{{2}}")
-# One bracket, or two opened and one closed. A parenthesis behind it makes it a Markdown link instead.
-SINGLE = re.compile(rf"{_OPEN}{{1,2}}\s*({_PAIR}(?:{_NEXT}{_REST})*)\s*{_CLOSE}(?![(\]】］])")
-MARKER_CHARACTERS = re.compile(r"[0-9 \t:：,;，；、‐‑‒–—−~pP.\[\]【】［］-]*")
+DOUBLE = re.compile(rf"{_OPEN}{{2}}{_SPACE}({_PAIR}(?:{_BROKEN_NEXT}{_REST})*){_SPACE}{_CLOSE}{{2}}")
+# One bracket, or two opened and one closed. A parenthesis behind it makes it a Markdown link instead. A space
+# behind its opening is how a document's own was broken (apps/common/markers.py).
+SINGLE = re.compile(
+    rf"{_OPEN}{{1,2}}({_PAIR}(?:(?:{_NEXT}|{_CLOSE}{_OPEN}){_REST})*){_SPACE}{_CLOSE}(?![(\]】］])"
+)
+MARKER_CHARACTERS = re.compile(r"[0-9 \t\u00a0\u202f\u3000:：,;，；、‐‑‒–—−~pP.\[\]【】［］-]*")
 _PAIR_PARTS = re.compile(
-    rf"(?:(\d{{1,6}}){_COLON})?(?:[pP]\.?\s?)?(\d{{1,7}})"
-    rf"(?:{_DASH}(?:\d{{1,6}}{_COLON})?(?:[pP]\.?\s?)?(\d{{1,7}}))?"
+    rf"(?:([0-9]{{1,6}}){_COLON})?{_NUMBER}(?:{_DASH}(?:[0-9]{{1,6}}{_COLON})?{_NUMBER})?"
 )
 AFTER_OPEN_BRACKET = re.compile(rf"{_OPEN} ?\Z")
+# Where a single bracket is a slice or an index of code: `rows[3:12]`.
+AFTER_NAME = re.compile(r"[A-Za-z0-9_)\]]\Z")
 
 _BULLET = re.compile(r"^\s*(?:[-*•+]\s+|\d{1,3}[.)]\s+|>\s*)*")
 _QUOTE_PAIRS = (('"', '"'), ("“", "”"), ("„", "“"), ("«", "»"), ("‘", "’"), ("'", "'"))
@@ -134,6 +141,6 @@ def _quote_and_why(rest: str) -> tuple[str, str]:
         # Straight double quotes were asked for. Others may as well be apostrophes inside a sentence.
         if first != -1 and last > first and (start == '"' or not before):
             after = _WHY.sub("", rest[last + 1 :]).strip()
-            return rest[first + 1 : last].strip(), after or before
+            return rest[first + 1 : last].strip(), " … ".join(part for part in (before, after) if part)
     # Unquoted words behind a marker are still words to look for; verification decides what they are.
     return rest.strip().lstrip("-–— ").strip('"“”'), ""

@@ -1,0 +1,63 @@
+"""Lines of the files that an answer was given: `[[src/app.py:42]]` to the page that holds them."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable
+from typing import Any
+
+from apps.conversations.marker_grammar import PageOfLine, SentPages
+from apps.library.models import Document, Page
+
+_LABEL = re.compile(r"(?P<path>.+):(?P<first>[0-9]{1,9})[–-](?P<last>[0-9]{1,9})")
+
+_Slice = tuple[int, int, int, int]
+"""(first line, last line, ordinal, page number)"""
+
+
+class SourceLines:
+    """Finds pages by path and line; call it as `PageOfLine`.
+
+    A path that two documents of the prompt have names neither: the model did not say which one it means.
+    """
+
+    def __init__(self, pages: Iterable[tuple[int, int, str]]) -> None:
+        """pages: (ordinal, number, label) of slices as they were sent, labelled `src/app.py:1–120`."""
+        self._slices: dict[str, list[_Slice]] = {}
+        for ordinal, number, label in pages:
+            if match := _LABEL.fullmatch(label):
+                place = (int(match["first"]), int(match["last"]), ordinal, number)
+                self._slices.setdefault(match["path"], []).append(place)
+        for slices in self._slices.values():
+            slices.sort()
+
+    def __call__(self, path: str, first: int, last: int) -> tuple[int, int, int] | None:
+        """(ordinal, first page, last page) of these lines, 1-based; None when they were not sent."""
+        slices = self._slices.get(path.strip().removeprefix("./"), [])
+        if len({ordinal for _, _, ordinal, _ in slices}) != 1:
+            return None
+        begins, ends = _holding(slices, min(first, last)), _holding(slices, max(first, last))
+        return (begins[2], begins[3], ends[3]) if begins and ends else None
+
+
+def _holding(slices: list[_Slice], line: int) -> _Slice | None:
+    at = bisect_right(slices, line, key=lambda one: one[0]) - 1
+    return slices[at] if at >= 0 and line <= slices[at][1] else None
+
+
+def source_lines(manifest: list[dict[str, Any]]) -> PageOfLine | None:
+    """The lines of a manifest's repositories; None, and no query, without any. One query a repository."""
+    entries = [entry for entry in manifest if entry["kind"] == Document.Kind.REPOSITORY]
+    if not entries:
+        return None
+    return SourceLines(
+        (entry["ordinal"], number, label) for entry in entries for number, label in _labels(entry)
+    )
+
+
+def _labels(entry: dict[str, Any]) -> Iterable[tuple[int, str]]:
+    ordinal = entry["ordinal"]
+    sent = SentPages((ordinal, first, last) for first, last in entry["ranges"])
+    rows = Page.objects.filter(revision_id=entry["revision_id"]).values_list("number", "label")
+    return ((number, label) for number, label in rows.iterator(chunk_size=5000) if (ordinal, number) in sent)
