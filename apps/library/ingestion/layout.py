@@ -65,8 +65,8 @@ def read_layout(page: Any) -> Layout:
         elif block["type"] == "text":
             number += 1
             blocks += _pieces(block, number, frame)
-    turn = page.rotation_matrix if page.rotation else None
-    if turn is None:
+    turn = turned_by(page)
+    if not page.rotation:
         blocks = in_reading_order(blocks)
     elif _lies_on_its_side(structure, page.rotation):
         # The order is that of the upright page.
@@ -95,7 +95,7 @@ def join(blocks: list[Block]) -> str:
 def words_in_order(page: Any) -> list[tuple[Any, str, int, int]]:
     """(box, word, block, line) in the order of the stored text; boxes in points of the page as shown."""
     layout = read_layout(page)
-    turn = page.rotation_matrix
+    turn = turned_by(page)
     by_place: dict[tuple[int, int], list[tuple[Any, str, int]]] = {}
     whole = {block.place[0] for block in layout.blocks if block.place[1] < 0}
     for x0, y0, x1, y1, text, number, line, _ in layout.text_page.extractWORDS():
@@ -106,6 +106,20 @@ def words_in_order(page: Any) -> list[tuple[Any, str, int, int]]:
         for position, block in enumerate(layout.blocks)
         for box, text, line in by_place.get(block.place, ())
     ]
+
+
+def turned_by(page: Any) -> Any:
+    """The matrix from the page as its text lies in the file to the page as shown, both with the origin top left.
+
+    PyMuPDF's own rotation_matrix moves turned pages by sizes that leave UserUnit out.
+    """
+    width, height = page.rect.width, page.rect.height
+    return {
+        0: pymupdf.Matrix(1, 0, 0, 1, 0, 0),
+        90: pymupdf.Matrix(0, 1, -1, 0, width, 0),
+        180: pymupdf.Matrix(-1, 0, 0, -1, width, height),
+        270: pymupdf.Matrix(0, -1, 1, 0, 0, height),
+    }[page.rotation]
 
 
 def _structure(text_page: Any) -> list[dict[str, Any]]:

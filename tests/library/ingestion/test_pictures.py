@@ -131,7 +131,7 @@ def line_of(text: str) -> list[Word]:
         ("well - known fact", "well-known", 0, 2),
         ("he said „never“ again", '"never" again', 2, 3),
         ("full-width １２０ days", "120 days", 1, 2),
-        ("starts inside words", "side wor", 1, 2),
+        ("starts inside words", "inside words", 1, 2),
     ],
     ids=["case", "ligatures", "hyphens", "quote signs", "compatibility forms", "inside words"],
 )
@@ -163,6 +163,26 @@ def test_words_on_many_real_pages_find_their_own_lines(corpora: Path) -> None:
 
 def test_the_occurrence_that_was_meant_is_boxed():
     words = line_of("unlawful use is not lawful use")
-    assert find_boxes(words, "lawful use") == [(0.0, 0.1, 0.02, 0.2)]
+    # Of “unlawful” only the letters that were asked for: two of seven widths (l and f are narrow, w is wide).
+    [inside] = find_boxes(words, "lawful use") or []
+    assert inside == pytest.approx((0.01 * 2 / 7, 0.1, 0.02, 0.2))
     assert find_boxes(words, "lawful use", occurrence=1) == [(0.04, 0.1, 0.06, 0.2)]
     assert find_boxes(words, "lawful use", occurrence=7) == [(0.04, 0.1, 0.06, 0.2)]
+
+
+@pytest.mark.parametrize(
+    ("corners", "expected"),
+    [
+        (((0.1, 0.5, 0.2, 0.6), (0.3, 0.5, 0.4, 0.6)), (0.1, 0.5, 0.15, 0.6)),
+        (((0.3, 0.5, 0.4, 0.6), (0.1, 0.5, 0.2, 0.6)), (0.35, 0.5, 0.4, 0.6)),
+        (((0.5, 0.1, 0.6, 0.2), (0.5, 0.3, 0.6, 0.4)), (0.5, 0.1, 0.6, 0.15)),
+        (((0.5, 0.3, 0.6, 0.4), (0.5, 0.1, 0.6, 0.2)), (0.5, 0.35, 0.6, 0.4)),
+    ],
+    ids=["to the right", "to the left", "down", "up"],
+)
+def test_half_a_word_is_boxed_at_the_end_where_its_line_begins(
+    corners: tuple[tuple[float, ...], ...], expected: tuple[float, ...]
+) -> None:
+    words = [Word(*corners[0], "abcd", 0, 0), Word(*corners[1], "efgh", 0, 0)]
+    [box] = find_boxes(words, "ab") or []
+    assert box == pytest.approx(expected)
