@@ -281,9 +281,18 @@ class UsageOut(Schema):
     estimated: bool
 
 
+class NoticePageOut(Schema):
+    ordinal: int
+    page: int
+    label: str
+    name: str
+    words: str
+
+
 class NoticeOut(Schema):
     code: str
     sentence: str
+    pages: list[NoticePageOut] = Field([], description="of `instructions_in_document`, at most 50")
 
 
 class StageOut(Schema):

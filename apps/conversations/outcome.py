@@ -17,6 +17,7 @@ from apps.conversations.marker_grammar import canonical_marker
 from apps.conversations.models import Answer, Evidence, Mention, ReadingPass, Verdict
 from apps.conversations.selection import BLANK
 from apps.conversations.services import sent_pages
+from apps.conversations.speaking_pages import instructions_notice
 from apps.conversations.verification import worst
 from apps.llm.catalogue import load_catalogue
 from apps.llm.names import provider_name
@@ -159,7 +160,7 @@ def _totals(answer: Answer) -> dict[str, Any]:
 
 def _notices(
     answer: Answer, passes: Iterable[ReadingPass], finish_reason: str, is_estimated: bool
-) -> list[dict[str, str]]:
+) -> list[dict[str, Any]]:
     notices = []
     if finish_reason == "length":
         notices.append(("cut", "The answer reached its longest length and was cut there."))
@@ -183,7 +184,11 @@ def _notices(
     is_built_in = answer.plan.get("model") == QUOTES_FAMILY
     if is_estimated and not is_built_in:
         notices.append(("estimated_usage", "The host reported no usage; tokens and cost are our own count."))
-    return [{"code": code, "sentence": sentence} for code, sentence in notices]
+    told: list[dict[str, Any]] = [{"code": code, "sentence": sentence} for code, sentence in notices]
+    was_sent = any(reading_pass.attempts for reading_pass in passes)
+    if was_sent and (instructions := instructions_notice(answer)):
+        told.append(instructions)
+    return told
 
 
 def _other_host_sentence(answer: Answer, reading_pass: ReadingPass) -> str:

@@ -63,6 +63,7 @@ def recognised_pages(revision: Revision) -> str:
 
 FLAG_HEADINGS = {
     "hidden_text": "Text that cannot be seen",
+    "instructions": "Text that speaks to a model",
     "annotations": "Notes in the file",
     "form_values": "Filled form fields",
     "uncertain_text": "Text that could hardly be recognised",
@@ -72,6 +73,7 @@ FLAG_HEADINGS = {
 
 FLAG_SENTENCES = {
     "hidden_text": "This page holds text that cannot be seen. It is sent to the model with the rest.",
+    "instructions": "This page holds text that speaks to a model. It is sent as it stands; models are told that it is data.",
     "annotations": "The file has notes on this page. They stand at the end of its text.",
     "form_values": "This page has filled form fields. They stand at the end of its text.",
     "uncertain_text": "Recognition was not sure of many letters of this page.",

@@ -82,7 +82,8 @@ class Revision(Row):
     pages_not_read = models.PositiveIntegerField(default=0)
     skipped_count = models.PositiveIntegerField(default=0)
     facts = models.JSONField(default=dict)
-    """Title, author, outline, attachments: as the file states them."""
+    """Title, author, outline, attachments: as the file states them. `instructed`: numbers of pages that speak to a
+    model, once ready."""
     error_code = models.CharField(max_length=40, blank=True)
     error_sentence = models.CharField(max_length=500, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -190,7 +191,7 @@ class Page(models.Model):
     height = models.FloatField(default=0)
     """Size of the page as shown, in points."""
     flags = models.JSONField(default=list)
-    """What a reader should know: hidden_text, annotations, form_values."""
+    """What a reader should know: hidden_text, instructions, annotations, form_values."""
 
     class Meta:
         ordering = ["revision", "number"]

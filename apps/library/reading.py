@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import asdict
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, Q, Sum
@@ -136,8 +137,17 @@ def finish(claim: Claim) -> None:
             token_count=(sums["tokens"] or 0) + markers,
             pages_not_read=sums["not_read"],
             ready_at=now,
+            facts=_final_facts(claim.revision),
             **figures,
         )
         readings.follow(claim.revision, document)
         if is_searched:
             queueing.send_hint(queueing.Queue.FIGURES)
+
+
+def _final_facts(revision: Revision) -> dict[str, Any]:
+    """What the file states, as stored meanwhile, and the pages that speak to a model: no answer looks for them anew."""
+    facts = Revision.objects.values_list("facts", flat=True).get(pk=revision.pk)
+    flagged = Page.objects.filter(revision=revision).exclude(flags=[]).order_by("number")
+    rows = flagged.values_list("number", "flags").iterator(chunk_size=2000)
+    return {**facts, "instructed": [number for number, flags in rows if "instructions" in flags]}

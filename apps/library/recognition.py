@@ -17,6 +17,7 @@ from apps.library import storage
 from apps.library.claims import Claim, ClaimLost, work_on
 from apps.library.facts import recognised_pages
 from apps.library.ingestion.guards import IngestionError
+from apps.library.ingestion.instructions import speaks_to_model
 from apps.library.ingestion.ocr import PageRecognised, PageToRecognise, recognise_pages
 from apps.library.models import Document, Page, Revision
 from apps.library.passwords import opened
@@ -97,7 +98,9 @@ def _page_row(revision: Revision, base: Page, found: PageRecognised) -> Page:
         row.text, row.tokens = found.text, found.tokens
         row.source, row.state, row.reason = Page.Source.OCR, Page.State.READ, ""
         row.width, row.height = found.width, found.height
-        row.flags = [flag for flag in base.flags if flag != "blank"]
+        row.flags = [flag for flag in base.flags if flag not in ("blank", "instructions")]
+        if speaks_to_model(found.text):
+            row.flags.append("instructions")
         if found.is_uncertain:
             row.flags.append("uncertain_text")
     elif base.state != Page.State.READ:

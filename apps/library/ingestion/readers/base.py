@@ -64,7 +64,8 @@ class PageText:
     number: 1-based by position. text: neutralised, stripped, without control characters. tokens: of the
     packed form from `]]` on; 0 without text, because such a page is listed, not sent. reason: a sentence, when
     the state is not "read". width, height: points, of the page as shown (cropped and turned by rotation
-    degrees). flags: of "hidden_text", "annotations", "form_values", "pictures", "blank".
+    degrees). flags: of "hidden_text", "annotations", "form_values", "pictures", "blank",
+    "instructions".
     """
 
     number: int

@@ -8,6 +8,7 @@ from apps.common.markers import packed_tail
 from apps.library.ingestion import garbled
 from apps.library.ingestion.clean_text import page_text
 from apps.library.ingestion.hidden_text import has_hidden_text
+from apps.library.ingestion.instructions import speaks_to_model
 from apps.library.ingestion.layout import join, read_layout
 from apps.library.ingestion.page_extras import annotation_lines, form_lines
 from apps.library.ingestion.readers.base import PageState, PageText
@@ -44,6 +45,8 @@ def read_page(page: Any, number: int, label: str) -> PageText:
         state, reason = "no_text", garbled.SENTENCE
     if state == "read" and not text:
         flags.append("blank")
+    if speaks_to_model(text):
+        flags.append("instructions")
     return PageText(
         number=number,
         label=label,
