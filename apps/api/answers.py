@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
+from django.http import HttpResponse
 from ninja import Router
 from ninja.responses import Status
 
@@ -12,10 +13,21 @@ from apps.api.schemas import AnswerOut, AnswerState, AskedOut, CoverageOut
 from apps.api.shapes import answer_shape, asked_shape
 from apps.conversations.access import answer_for
 from apps.conversations.coverage import coverage
+from apps.conversations.export import FORMATS, export_response
 from apps.conversations.services import retry_answer, stop_answer
 from apps.workspaces.access import Right
 
 router = Router(tags=["Answers"])
+
+_FILES: dict[str, Any] = {
+    "responses": {
+        200: {
+            "description": "The file",
+            "content": {content_type: {} for content_type, _ in FORMATS.values()},
+        }
+    }
+}
+
 
 
 @router.get("/answers/{answer_id}", response=AnswerOut, summary="Show an answer")
@@ -27,6 +39,27 @@ def get_answer(request: ApiRequest, answer_id: str) -> dict[str, Any]:
 @router.get("/answers/{answer_id}/coverage", response=CoverageOut, summary="What was sent, what was not")
 def get_coverage(request: ApiRequest, answer_id: str) -> dict[str, Any]:
     return coverage(answer_for(request.user, answer_id)).to_json()
+
+
+@router.get("/answers/{answer_id}/export", summary="Take an answer along", openapi_extra=_FILES)
+def get_answer_export(
+    request: ApiRequest, answer_id: str, format: Literal["md", "docx", "pdf"] = "md"
+) -> HttpResponse:
+    """With numbered sources, their quotes and verdicts. 503 `not_printed` when no PDF could be made now."""
+    return export_response(request.user, answer_for(request.user, answer_id), format)
+
+
+@router.post(
+    "/answers/{answer_id}/stop", response={200: AnswerState, 202: AnswerState}, summary="Stop an answer"
+)
+def post_answer_stop(request: ApiRequest, answer_id: str) -> Status[dict[str, Any]]:
+    """202: it ends within two seconds and keeps what came. 200: it had ended, and nothing changes."""
+    answer = answer_for(request.user, answer_id, Right.CONTRIBUTE)
+    was_running = answer.is_running
+    if was_running:
+        stop_answer(request.user, answer)
+        answer.refresh_from_db(fields=["status"])
+    return Status(202 if was_running else 200, {"id": answer.pk, "status": answer.status})
 
 
 @router.post(

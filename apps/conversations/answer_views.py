@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import asdict
 from typing import Any
 
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.utils.text import slugify
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.common.http import HtmxRequest, Refused, refusal
@@ -17,7 +17,7 @@ from apps.conversations.cited import CitedPage, cited_entry, cited_page
 from apps.conversations.composer import composer_for
 from apps.conversations.coverage import coverage as coverage_of
 from apps.conversations.coverage_sheet import coverage_strips
-from apps.conversations.export import answer_markdown
+from apps.conversations.export import FORMATS, copy_answer, export_response
 from apps.conversations.models import Answer
 from apps.conversations.threads import turn_of
 from apps.conversations.views import conversation_url, pane_context
@@ -148,13 +148,20 @@ def _source_removed(request: HtmxRequest, workspace: Workspace, note: CitedPage,
 
 
 @require_safe
-def export(request: HtmxRequest, workspace_slug: str, answer_id: uuid.UUID) -> HttpResponse:
-    """The answer as Markdown with numbered sources, their quotes and verdicts."""
+def export(request: HtmxRequest, workspace_slug: str, answer_id: uuid.UUID, extension: str) -> HttpResponse:
+    """The answer as Markdown, Word file or PDF, with numbered sources, their quotes and verdicts."""
     workspace = workspace_for(request.user, workspace_slug)
     found = answer_for(request.user, answer_id, workspace=workspace)
-    name = slugify(found.question.text[:60]) or "answer"
-    return HttpResponse(
-        answer_markdown(found),
-        content_type="text/markdown; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}.md"'},
-    )
+    if extension not in FORMATS:
+        raise Http404
+    try:
+        return export_response(request.user, found, extension)
+    except Refused as refused:
+        return refusal(request, refused.status, refused.sentence, refused.code)
+
+
+@require_safe
+def copy(request: HtmxRequest, workspace_slug: str, answer_id: uuid.UUID) -> JsonResponse:
+    """What Copy puts on the clipboard: {html, text}."""
+    workspace = workspace_for(request.user, workspace_slug)
+    return JsonResponse(asdict(copy_answer(answer_for(request.user, answer_id, workspace=workspace))))

@@ -22,5 +22,6 @@ urlpatterns = [
     path(f"{_answer}coverage/", answer_views.coverage, name="coverage"),
     path(f"{_answer}coverage.json", answer_views.coverage_json, name="coverage-json"),
     path(f"{_answer}cite/<int:ordinal>/<int:number>/", answer_views.cite, name="cite"),
-    path(f"{_answer}export.md", answer_views.export, name="export"),
+    path(f"{_answer}export.<str:extension>", answer_views.export, name="export"),
+    path(f"{_answer}copy/", answer_views.copy, name="copy"),
 ]

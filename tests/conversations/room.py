@@ -19,7 +19,7 @@ from tests.factories import add_member, make_answered, make_user, make_workspace
 
 HTMX = {"HX-Request": "true"}
 # Every address that shows something of an answer.
-READS = ["detail", "answer", "coverage", "coverage-json", "cite", "export"]
+READS = ["detail", "answer", "coverage", "coverage-json", "cite", "export", "copy"]
 
 
 @dataclass
@@ -69,5 +69,5 @@ def plain(response: Any) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", body(response)).split())
 
 
-def arguments(name: str) -> list[int]:
-    return [1, 2] if name == "cite" else []
+def arguments(name: str) -> list[int | str]:
+    return {"cite": [1, 2], "export": ["md"]}.get(name, [])

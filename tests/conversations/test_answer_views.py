@@ -1,4 +1,4 @@
-"""An answer in the browser: its turn, stopping and retrying, citations, coverage, export."""
+"""An answer in the browser: its turn, stopping and retrying, citations, coverage."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import re
 import pytest
 from django.urls import reverse
 
-from apps.conversations import export
 from apps.conversations.models import Answer, Conversation, Question, Verdict
 from apps.library.models import Document
 from apps.library.services import delete_document
@@ -24,7 +23,6 @@ from tests.conversations.room import (
 )
 from tests.factories import (
     add_evidence,
-    add_mentions,
     make_answer,
     make_question,
 )
@@ -119,7 +117,7 @@ def test_the_turn_of_an_answer_brings_the_button_back(room: Room) -> None:
     assert room.client("alice").get(room.url("answer")).url.endswith(f"?answer={room.answer.pk}")
 
 
-# Citations, coverage, export ---------------------------------------------------------------------
+# Citations, coverage -----------------------------------------------------------------------------
 
 
 def test_a_citation_opens_its_page_with_the_words_boxed(room: Room) -> None:
@@ -187,30 +185,3 @@ def test_the_coverage_can_be_taken_along(room: Room) -> None:
     assert response["Content-Disposition"].startswith("attachment")
     assert (sheet["pages_selected"], sheet["pages_sent"]) == (3, 3)
     assert sheet["passes"][0]["tokens_counted"] == 1204
-
-
-def test_the_export_numbers_its_sources(room: Room) -> None:
-    Answer.objects.filter(pk=room.answer.pk).update(
-        text="Both may [[1:2]]. Rent is due [[1:3]]. Again [[1:2]]. No page [[7:7]]."
-    )
-    room.answer.refresh_from_db()
-    room.answer.mentions.all().delete()
-    add_mentions(room.answer)
-    response = room.client("alice").get(room.url("export"))
-    text = body(response)
-
-    assert response["Content-Type"].startswith("text/markdown")
-    assert "how-can-the-lease-end.md" in response["Content-Disposition"]
-    assert "Both may [1]. Rent is due [2]. Again [1]. No page [[7:7]]." in text
-    assert "1. lease.pdf, p. 2" in text
-    assert "“Either party may terminate with 120 days written notice.” (word for word)" in text
-    assert "2. lease.pdf, p. 3" in text
-
-
-def test_an_export_loads_nothing_when_it_is_opened() -> None:
-    hostile = "See ![x](https://evil.example/?q=1) and <img src=https://evil.example> and `<script>`; 3 < 4."
-    harmless = export._harmless(hostile)
-    assert "![" not in harmless.replace("!\\[", "")
-    assert "<img" not in harmless
-    assert "<script" not in harmless
-    assert "3 < 4" in harmless

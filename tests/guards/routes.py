@@ -218,7 +218,8 @@ WORKSPACE: dict[str, Route] = {
     f"{_answer}coverage/": page(VIEWERS),
     f"{_answer}coverage.json": page(VIEWERS),
     f"{_answer}cite/<int:ordinal>/<int:number>/": page(VIEWERS),
-    f"{_answer}export.md": page(VIEWERS),
+    f"{_answer}export.<str:extension>": page(VIEWERS),
+    f"{_answer}copy/": page(VIEWERS),
 }
 
 _GET = ("GET", "HEAD")
@@ -277,6 +278,7 @@ API: dict[str, Route] = {
     f"{_v1}conversations/<conversation_id>/questions": api(get=Call(VIEWERS), post=Call(ASKER, QUESTION)),
     f"{_v1}answers/<answer_id>": api(get=Call(VIEWERS)),
     f"{_v1}answers/<answer_id>/coverage": api(get=Call(VIEWERS)),
+    f"{_v1}answers/<answer_id>/export": api(get=Call(VIEWERS)),
     f"{_v1}answers/<answer_id>/stop": api(post=Call(ASKER, {})),
     f"{_v1}answers/<answer_id>/retry": replace(
         api(post=Call(ASKER, {})), swaps={"answer_id": "failed_answer_id"}

@@ -64,6 +64,7 @@ UNKNOWN: Ids = {
     "number": "999",
     "digest": "0" * 64,
     "ordinal": "999",
+    "extension": "exe",
 }
 MALFORMED: Ids = {
     "workspace_slug": "no%20slug",
@@ -73,6 +74,7 @@ MALFORMED: Ids = {
     "number": "-1",
     "digest": "%00",
     "ordinal": "x",
+    "extension": "%00",
 }
 
 
@@ -195,6 +197,7 @@ def _contents(workspace: Workspace, asker: User, owner: User, *, is_shared: bool
         "number": "2",
         "digest": figure.digest,
         "ordinal": "1",
+        "extension": "md",
         "endpoint_id": "deepinfra-scout",
         "uidb36": user_pk_to_url_str(asker),
         "key": EmailAwarePasswordResetTokenGenerator().make_token(asker),

@@ -10,7 +10,6 @@ from django.template import Context
 from apps.common.http import HtmxRequest
 from apps.conversations.composer import SUGGESTIONS, composer_for, conversations_of
 from apps.conversations.coverage import coverage_counts
-from apps.conversations.export import answer_markdown
 from apps.conversations.models import Answer, Conversation, Evidence
 from apps.conversations.services import LONGEST_QUESTION
 from apps.library.models import Corpus
@@ -46,12 +45,6 @@ def _first_question(request: HtmxRequest, corpus: Corpus) -> str:
         return str(request.GET["q"])[:LONGEST_QUESTION]
     has_asked = Conversation.objects.filter(corpus=corpus, owner=request.user).exists()
     return "" if has_asked else corpus.suggested_question
-
-
-@register.simple_tag
-def answer_markdown_of(answer: Answer) -> str:
-    """The answer as it is copied; escaped by the template as any text."""
-    return answer_markdown(answer)
 
 
 @register.filter

@@ -35,6 +35,7 @@ _JOB_MODULES = (
     "apps.library.ingestion.readers.pdf",
     "apps.library.ingestion.readers.paged",
     "apps.library.ingestion.picture_jobs",
+    "apps.library.ingestion.print_jobs",
 )
 
 

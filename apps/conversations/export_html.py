@@ -1,0 +1,103 @@
+"""The tree as plain HTML: what is laid out as PDF, and what is copied as rich text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+from apps.conversations.export_tree import (
+    Block,
+    Cite,
+    Code,
+    CodeBlock,
+    Heading,
+    Inline,
+    LineBreak,
+    Link,
+    ListBlock,
+    Paragraph,
+    Quote,
+    Rule,
+    Styled,
+    Table,
+    Text,
+    is_right_to_left,
+    words_of,
+)
+
+
+class HtmlWriter:
+    """has_jumps: a citation leads to its source within the same document; not in a piece that is pasted elsewhere."""
+
+    def __init__(self, *, has_jumps: bool) -> None:
+        self._has_jumps = has_jumps
+
+    def blocks(self, blocks: Iterable[Block]) -> str:
+        """Tags with `href`, `id`, `dir`, `start` and `align` as their only attributes; all text escaped."""
+        return "".join(self._block(block) for block in blocks)
+
+    def _block(self, block: Block) -> str:
+        match block:
+            case Paragraph(children, source):
+                anchor = f' id="source-{source}"' if self._has_jumps and source else ""
+                number = f"[{source}] " if source else ""
+                return f"<p{anchor}{_direction(children)}>{number}{self._line(children)}</p>\n"
+            case Heading(level, children):
+                return f"<h{level}{_direction(children)}>{self._line(children)}</h{level}>\n"
+            case CodeBlock(text):
+                return f"<pre><code>{escape(text)}</code></pre>\n"
+            case Quote(children):
+                return f"<blockquote>{self.blocks(children)}</blockquote>\n"
+            case ListBlock():
+                return self._list(block)
+            case Table(rows, alignments):
+                head, *body = rows
+                lines = [
+                    self._row("th", head, alignments),
+                    *(self._row("td", row, alignments) for row in body),
+                ]
+                return f"<table>{''.join(lines)}</table>\n"
+            case Rule():
+                return "<hr>\n"
+
+    def _list(self, block: ListBlock) -> str:
+        tag, start = ("ul", "") if block.start is None else ("ol", f' start="{block.start}"')
+        items = (self._item(item, is_tight=block.is_tight) for item in block.items)
+        return f"<{tag}{start}>{''.join(items)}</{tag}>\n"
+
+    def _item(self, item: tuple[Block, ...], *, is_tight: bool) -> str:
+        match item:
+            case (Paragraph(children, None), *rest) if is_tight:
+                return f"<li{_direction(children)}>{self._line(children)}{self.blocks(rest)}</li>"
+        return f"<li>{self.blocks(item)}</li>"
+
+    def _row(self, tag: str, cells: tuple[tuple[Inline, ...], ...], alignments: tuple[str, ...]) -> str:
+        written = ""
+        for cell, alignment in zip(cells, alignments, strict=False):
+            align = f' align="{alignment}"' if alignment else ""
+            written += f"<{tag}{align}{_direction(cell)}>{self._line(cell)}</{tag}>"
+        return f"<tr>{written}</tr>"
+
+    def _line(self, children: Iterable[Inline]) -> str:
+        return "".join(self._inline(child) for child in children)
+
+    def _inline(self, inline: Inline) -> str:
+        match inline:
+            case Text(text):
+                return escape(text)
+            case Code(text):
+                return f"<code>{escape(text)}</code>"
+            case Link(href):
+                return f'<a href="{escape(href)}">{escape(href)}</a>'
+            case Cite(number):
+                if not self._has_jumps:
+                    return f"[{number}]"
+                return f'<sup><a href="#source-{number}">[{number}]</a></sup>'
+            case LineBreak():
+                return "<br>"
+            case Styled(style, children):
+                return f"<{style}>{self._line(children)}</{style}>"
+
+
+def _direction(children: Iterable[Inline]) -> str:
+    return ' dir="rtl"' if is_right_to_left(words_of(children)) else ""
