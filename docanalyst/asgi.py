@@ -22,6 +22,7 @@ from apps.api.upload_bytes import UploadBytes, answer_options  # noqa: E402
 from apps.common.database import closing_connections  # noqa: E402
 from apps.common.errnos import FULL_DISK  # noqa: E402
 from apps.conversations.events import AnswerEvents  # noqa: E402
+from docanalyst.celery import app as celery_app  # noqa: E402
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ EVENTS_PATH = re.compile(r"/api/v1/answers/([0-9A-Za-z-]{1,64})/events")
 RESUMABLE_PATH = re.compile(r"/api/v1/(?:uploads/([0-9A-Za-z-]{1,64})|corpora/[0-9A-Za-z-]{1,64}/uploads)")
 UPLOAD_PATH = re.compile(r"(?:/w/[^/]+|/api/v1)/corpora/[0-9A-Za-z-]{1,64}/documents/?")
 # Django spools a whole body to the data volume before it knows whose request it is.
+PUBLISH_SECONDS = 2
 MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_UPLOAD_BODY_BYTES = 5 * settings.MAX_UPLOAD_BYTES + 1024 * 1024
 """Of a whole upload, several files in one form; a single file has its own limit."""
@@ -41,6 +43,12 @@ MAX_UPLOAD_BODY_BYTES = 5 * settings.MAX_UPLOAD_BYTES + 1024 * 1024
 # connection would stay open until Python's next large collection.
 for _database in connections.settings.values():
     _database["CONN_MAX_AGE"] = 0
+
+# A message is a hint that a reaper repeats: nobody waits for a broker that hangs as long as a worker's reading may.
+celery_app.conf.broker_transport_options = {
+    **celery_app.conf.broker_transport_options,
+    "socket_timeout": PUBLISH_SECONDS,
+}
 
 answer_events = AnswerEvents()
 upload_bytes = UploadBytes()

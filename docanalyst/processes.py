@@ -71,7 +71,8 @@ def parts(
             module="celery",
             # Threads only wait here: one event loop per process does the work of all of them.
             arguments=(*_worker("answers"), *("--pool", "threads", "--concurrency", "50")),
-            grace_seconds=8,
+            # Running answers go on for 12 s (apps/conversations/loop.py); then their ends are written.
+            grace_seconds=20,
         ),
         *((ocr,) if ocr_threads else ()),
         Part(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from django.db import close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -19,3 +19,11 @@ def closing_connections(function: Callable[P, T], *args: P.args, **kwargs: P.kwa
         return function(*args, **kwargs)
     finally:
         close_old_connections()
+
+
+def is_transient(error: Exception) -> bool:
+    """Whether a database may accept later what it refused now: locked, restarting, out of connections or room."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    # Class 54 of SQLSTATE says that what was sent is past a limit of the server: it stays so.
+    return not str(getattr(error.__cause__, "sqlstate", None) or "").startswith("54")

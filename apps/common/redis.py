@@ -37,17 +37,19 @@ def look_redis() -> redis.Redis:
     return sync_redis(answer_seconds=LOOK_SECONDS, retries=0)
 
 
-def async_redis(max_connections: int = 8, *, retries: int = 1) -> redis.asyncio.Redis:
+def async_redis(
+    max_connections: int = 8, *, answer_seconds: float = ANSWER_SECONDS, retries: int = 1
+) -> redis.asyncio.Redis:
     """A client for the running loop; beyond its connections commands wait their turn instead of failing.
 
-    retries: 0 where a command must not be sent twice.
+    retries: 0 where a command must not be sent twice, or where somebody waits who can do without.
     """
     pool: Any = redis.asyncio.BlockingConnectionPool.from_url(
         settings.REDIS_URL,
         max_connections=max_connections,
         timeout=10,
         socket_connect_timeout=CONNECT_SECONDS,
-        socket_timeout=ANSWER_SECONDS,
+        socket_timeout=answer_seconds,
         retry=AsyncRetry(NoBackoff(), retries),
     )
     return redis.asyncio.Redis(connection_pool=pool)

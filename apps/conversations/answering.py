@@ -16,6 +16,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
+from celery.exceptions import Reject
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
@@ -64,10 +65,13 @@ INTERRUPTED = Outcome(
 
 
 def run_answer(answer_id: str) -> None:
-    """Write one answer to its end. Returns at once when it is gone, ended, or another worker's."""
+    """Write one answer to its end. Returns at once when it is gone, ended, or another worker's.
+
+    Raises Reject in a worker that leaves: the message is for the next one.
+    """
     loop = answer_loop()
     if loop.is_closing:
-        return
+        raise Reject("leaving", requeue=True)
     job = begin(answer_id)
     # This thread only waits from here on; its connection would stay open as long as the answer.
     connection.close()
@@ -309,7 +313,9 @@ class AnswerRun:
             except Exception:
                 log.exception("the row of answer %s could not be kept", self.answer.pk)
                 continue
-            if self.is_stopped or not is_ours:
+            # A worker that leaves gives back what it has not sent, instead of waiting with it.
+            is_given_back = self.loop.is_closing and self.job.reading_pass.attempts == 0
+            if self.is_stopped or not is_ours or is_given_back:
                 reading.cancel()
 
     async def _keep_text(self) -> bool:

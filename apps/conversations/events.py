@@ -28,7 +28,7 @@ from apps.common.redis import async_redis, cancel_until_done
 from apps.common.sse import EVENT_STREAM, RETRY
 from apps.conversations.access import answer_for
 from apps.conversations.following import Following, Watched
-from apps.conversations.hub import Hub, Lagging
+from apps.conversations.hub import PATIENCE_SECONDS, Hub, Lagging
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ class AnswerEvents:
     @property
     def hub(self) -> Hub:
         if self._hub is None:
-            self._hub = Hub(async_redis(max_connections=16))
+            self._hub = Hub(async_redis(max_connections=16, answer_seconds=PATIENCE_SECONDS, retries=0))
         return self._hub
 
     async def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -16,8 +15,8 @@ from django.conf import settings
 from apps.common.sse import KEEPALIVE, event_bytes, to_json
 from apps.conversations.hub import Hub, Mailbox
 from apps.conversations.models import Answer
-from apps.conversations.snapshots import fold_events, snapshot_of_row
-from apps.conversations.stream import EVENT_VERSION, Snapshot, StreamEvent, id_key
+from apps.conversations.snapshots import fold_events, is_whole, snapshot_of_row
+from apps.conversations.stream import EVENT_VERSION, Snapshot, StreamEvent, id_key, up_to_end
 
 ROW_SECONDS = 1.0
 """How often the row is read where there is no stream; workers write it as often."""
@@ -51,7 +50,7 @@ class Following:
             try:
                 # Once: what comes between this and the subscription is in the mailbox too, and dropped by its id.
                 backlog = await self.hub.backlog(self.answer.pk, "0-0")
-                if _is_whole(backlog) or not self.answer.is_running:
+                if is_whole(backlog) or not self.answer.is_running:
                     following = self._follow_stream(mailbox, backlog, last_id)
                     # A long past would otherwise be kept for as long as the stream.
                     del backlog
@@ -77,7 +76,7 @@ class Following:
                 asked_at = time.monotonic()
                 if not await self.may_still_read():
                     return
-            fresh = [event for event in news if event.sort_key > place]
+            fresh = up_to_end(event for event in news if event.sort_key > place)
             if fresh:
                 place, has_ended = fresh[-1].sort_key, fresh[-1].name == "end"
                 yield b"".join(event.wire for event in fresh)
@@ -129,23 +128,6 @@ class Following:
                 if not await self.may_still_read():
                     return
                 yield KEEPALIVE
-
-
-def _is_whole(backlog: list[StreamEvent]) -> bool:
-    """Whether a stream has all of its text and blocks: Redis may have lost its beginning, or a part of it."""
-    length, blocks = 0, 0
-    for event in backlog:
-        if event.name == "delta":
-            data = json.loads(event.data)
-            if data["offset"] != length:
-                return False
-            length += len(data["text"])
-        elif event.name == "block":
-            index = json.loads(event.data)["index"]
-            if index > blocks:
-                return False
-            blocks = max(blocks, index + 1)
-    return bool(backlog)
 
 
 def _position(backlog: list[StreamEvent], last_id: str) -> int | None:

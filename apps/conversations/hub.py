@@ -16,7 +16,7 @@ from typing import Any
 import redis.exceptions
 
 from apps.common.redis import cancel_until_done
-from apps.conversations.stream import StreamEvent, parse_entry, stream_key
+from apps.conversations.stream import StreamEvent, parse_entry, stream_key, up_to_end
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +24,8 @@ MAILBOX_EVENTS = 1_000
 BLOCK_MILLISECONDS = 2_000
 READ_COUNT = 200
 RECONNECT_SECONDS = 0.5
+PATIENCE_SECONDS = BLOCK_MILLISECONDS / 1000 + 1
+"""With a Redis that hangs; then viewers go on from the row."""
 
 
 class Lagging(Exception):
@@ -117,7 +119,7 @@ class Hub:
 
     async def backlog(self, answer_id: uuid.UUID, after_id: str) -> list[StreamEvent]:
         entries = await self.redis.xrange(stream_key(answer_id), min=f"({after_id}")
-        return [parse_entry(entry) for entry in entries]
+        return up_to_end(map(parse_entry, entries))
 
     async def has_stream(self, answer_id: uuid.UUID) -> bool:
         return bool(await self.redis.exists(stream_key(answer_id)))

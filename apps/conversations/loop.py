@@ -16,8 +16,9 @@ from functools import cache, partial
 from typing import Any, ParamSpec, TypeVar
 
 from celery.signals import worker_shutting_down
+from django.db import DatabaseError, InterfaceError
 
-from apps.common.database import closing_connections
+from apps.common.database import closing_connections, is_transient
 from apps.common.redis import async_redis
 from apps.llm.shared_places import OwnCalls
 
@@ -31,6 +32,11 @@ ROW_THREADS = 8
 CHECK_THREADS = 4
 """Threads for what may take long: searching all pages for a quote, waiting for a parser child. Apart from the
 others, so that claims, Stop and text are never late because somebody's page is slow."""
+FINISH_SECONDS = 12.0
+"""How long running answers may go on after SIGTERM. What is left of the part's grace (docanalyst/processes.py) is
+for writing the ends of those that did not finish."""
+DATABASE_PAUSES_SECONDS = (0.5, 1.0) + 28 * (2.0,)
+"""Between attempts at a database that is locked, restarting or full: about as long as a claim lasts."""
 
 
 class AnswerLoop:
@@ -72,20 +78,38 @@ class AnswerLoop:
 
     async def in_rows_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run blocking work, such as queries, beside the loop."""
-        return await self.loop.run_in_executor(
-            self._rows, partial(closing_connections, function, *args, **kwargs)
-        )
+        return await self._in_thread(self._rows, partial(function, *args, **kwargs))
 
     async def in_checks_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run blocking work that may take seconds beside the loop, without holding up anybody's row."""
-        return await self.loop.run_in_executor(
-            self._checks, partial(closing_connections, function, *args, **kwargs)
-        )
+        return await self._in_thread(self._checks, partial(function, *args, **kwargs))
 
-    def cancel_all(self) -> None:
-        """End every answer now. Tasks go on waiting until their answers have written their outcome."""
+    async def _in_thread(self, pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        """While the database refuses, work is repeated: nothing that is paid for ends because of a lock.
+
+        What answers do with rows may be done twice; an evidence row or an entry on the ledger is unique.
+        """
+        for pause in DATABASE_PAUSES_SECONDS:
+            try:
+                return await self.loop.run_in_executor(pool, closing_connections, work)
+            except (DatabaseError, InterfaceError) as error:
+                if not is_transient(error):
+                    raise
+                log.warning("the database refuses (%s); again in %g s", type(error).__name__, pause)
+            await asyncio.sleep(pause)
+        return await self.loop.run_in_executor(pool, closing_connections, work)
+
+    def leave(self, finish_seconds: float = FINISH_SECONDS) -> None:
+        """Take no more answers, and end what still runs after so long.
+
+        Celery waits for its threads, and these until their answers have written their outcome.
+        """
         self.is_closing = True
-        self.loop.call_soon_threadsafe(lambda: [task.cancel() for task in self._tasks])
+        self.loop.call_soon_threadsafe(self.loop.call_later, finish_seconds, self._cancel_all)
+
+    def _cancel_all(self) -> None:
+        for task in self._tasks:
+            task.cancel()
 
 
 @cache
@@ -95,7 +119,7 @@ def answer_loop() -> AnswerLoop:
 
 
 @worker_shutting_down.connect
-def _cancel_answers(**_: object) -> None:
-    # Without this a worker would wait for its longest answer before it leaves.
+def _leave(**_: object) -> None:
+    # Without this a worker would wait for its longest answer.
     if answer_loop.cache_info().currsize:
-        answer_loop().cancel_all()
+        answer_loop().leave()

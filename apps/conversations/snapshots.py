@@ -37,6 +37,24 @@ def fold_events(events: Iterable[StreamEvent]) -> tuple[Snapshot, StreamEvent | 
     return snapshot, end
 
 
+def is_whole(events: Iterable[StreamEvent]) -> bool:
+    """Whether a stream has all of its text and blocks: Redis may have lost its beginning, or a part of it."""
+    length, blocks, has_any = 0, 0, False
+    for event in events:
+        has_any = True
+        if event.name == "delta":
+            data = json.loads(event.data)
+            if data["offset"] != length:
+                return False
+            length += len(data["text"])
+        elif event.name == "block":
+            index = json.loads(event.data)["index"]
+            if index > blocks:
+                return False
+            blocks = max(blocks, index + 1)
+    return has_any
+
+
 def snapshot_of_row(answer: Answer) -> Snapshot:
     """The same from the database: final for an ended answer, up to a second old for a running one."""
     return Snapshot(

@@ -16,7 +16,7 @@ from typing import Any
 
 import redis.exceptions
 
-from apps.common.redis import sync_redis
+from apps.common.redis import look_redis, sync_redis
 from apps.common.sse import event_bytes, to_json
 
 log = logging.getLogger(__name__)
@@ -75,11 +75,14 @@ class EventWriter:
         self._client = client
         self._key = stream_key(answer_id)
         self._is_given_up = False
+        self._is_deleted = False
 
     async def write(self, events: Iterable[tuple[str, dict[str, Any]]]) -> None:
         try:
             if self._is_given_up:
-                await self._client.delete(self._key)
+                if not self._is_deleted:
+                    await self._client.delete(self._key)
+                    self._is_deleted = True
                 return
             pipe = self._client.pipeline(transaction=False)
             for name, data in events:
@@ -93,15 +96,37 @@ class EventWriter:
 
 
 def append_now(answer_id: uuid.UUID | str, events: Iterable[tuple[str, dict[str, Any]]]) -> None:
-    """Append from outside the loop (services, reaper); the caller's work stands also without Redis."""
+    """Append from outside the loop (services, reaper); the caller's work stands also without Redis.
+
+    Asked once: a Redis that hangs takes what was sent when it goes on, and a repetition would stand there twice.
+    """
     try:
-        pipe = sync_redis().pipeline(transaction=False)
+        pipe = look_redis().pipeline(transaction=False)
         for name, data in events:
             pipe.xadd(stream_key(answer_id), event_fields(name, data))
         pipe.expire(stream_key(answer_id), KEPT_SECONDS)
         pipe.execute()
     except (redis.exceptions.RedisError, OSError):
         log.warning("events of %s cannot be written; the row has them", answer_id)
+
+
+def read_now(answer_id: uuid.UUID) -> list[StreamEvent]:
+    """The events so far, from outside the loop; none while Redis is away."""
+    try:
+        entries: Any = sync_redis().xrange(stream_key(answer_id))
+        return up_to_end(map(parse_entry, entries))
+    except (redis.exceptions.RedisError, OSError):
+        return []
+
+
+def up_to_end(events: Iterable[StreamEvent]) -> list[StreamEvent]:
+    """Events up to `end` and with it: what stands behind was written by a worker that had lost its claim."""
+    found: list[StreamEvent] = []
+    for event in events:
+        found.append(event)
+        if event.name == "end":
+            break
+    return found
 
 
 def delete_streams(answer_ids: Iterable[uuid.UUID]) -> None:

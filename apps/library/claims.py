@@ -17,6 +17,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.db.models import Case, F, Value, When
 from django.utils import timezone
 
+from apps.common.database import is_transient
 from apps.library import holds, leaving, queueing
 from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.limits import LimitName
@@ -168,14 +169,6 @@ def _carry_out(claim: Claim, work: Callable[[Claim], None]) -> None:
                 "reader_failed",
                 "The file could not be read because of an unexpected error. Retry; if it stays, report the file.",
             )
-
-
-def is_transient(error: Exception) -> bool:
-    """Whether a database may accept later what it refused now: locked, restarting, out of connections or room."""
-    if not isinstance(error, OperationalError | InterfaceError):
-        return False
-    # Class 54 of SQLSTATE says that what was sent is past a limit of the server: it stays so.
-    return not str(getattr(error.__cause__, "sqlstate", None) or "").startswith("54")
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from apps.accounts.models import User
+from apps.conversations import reaping
 from apps.conversations.models import Conversation
 from apps.conversations.services import start_conversation
 from apps.library.models import Corpus
@@ -36,6 +37,11 @@ def desk(db: None) -> Desk:
     corpus = make_corpus(workspace)
     make_document(corpus, with_file=True)
     return Desk(alice, bob, workspace, corpus, start_conversation(alice, corpus))
+
+
+@pytest.fixture(autouse=True)
+def _short_second_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reaping, "SECOND_LOOK_SECONDS", 0.2)
 
 
 @pytest.fixture

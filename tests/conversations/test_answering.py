@@ -8,6 +8,7 @@ import time
 from decimal import Decimal
 
 import pytest
+from celery.exceptions import Reject
 from redis import Redis
 
 from apps.common.redis import sync_redis
@@ -228,9 +229,11 @@ def test_a_shutdown_before_anything_was_sent_gives_the_answer_back(desk: Desk, s
     loop = answer_loop()
     loop.is_closing = True
     try:
-        run(answer)
+        with pytest.raises(Reject):
+            run(answer)
     finally:
         loop.is_closing = False
+    answer.refresh_from_db()
     assert answer.status == Answer.Status.QUEUED
 
 

@@ -22,6 +22,8 @@ class Reply:
     error: LLMError | None = None
     finish_reason: FinishReason = "stop"
     usage: Usage | None = None
+    pause_seconds: float = 0
+    """Between deltas."""
 
 
 @dataclass(slots=True)
@@ -35,9 +37,13 @@ class Script:
     api_keys: list[str] = field(default_factory=list)
 
     def reply(
-        self, *deltas: str, error: LLMError | None = None, finish_reason: FinishReason = "stop"
+        self,
+        *deltas: str,
+        error: LLMError | None = None,
+        finish_reason: FinishReason = "stop",
+        pause_seconds: float = 0,
     ) -> None:
-        self.replies.append(Reply(deltas, error, finish_reason))
+        self.replies.append(Reply(deltas, error, finish_reason, pause_seconds=pause_seconds))
 
     @asynccontextmanager
     async def prepare(self, request: ChatRequest, api_key: str) -> AsyncIterator["_ScriptedCall"]:
@@ -81,7 +87,9 @@ class _ScriptedCall:
     async def send(self) -> AsyncGenerator[CallEvent, None]:
         assert self._script.replies, "The test wrote no reply for this attempt."
         reply = self._script.replies.popleft()
-        for delta in reply.deltas:
+        for index, delta in enumerate(reply.deltas):
+            if index:
+                await asyncio.sleep(reply.pause_seconds)
             yield TextDelta(delta)
         if reply.error is not None:
             raise reply.error
