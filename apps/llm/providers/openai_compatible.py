@@ -15,8 +15,6 @@ from urllib.parse import urlsplit
 import httpx2
 import openai
 from openai import AsyncOpenAI, AsyncStream, Omit
-from openai.types import CompletionUsage
-from openai.types.chat import ChatCompletionChunk
 
 from apps.common.addresses import is_loopback
 from apps.llm.catalogue import Endpoint
@@ -67,7 +65,7 @@ class _OpenAICall:
         loop = asyncio.get_running_loop()
         call_ends = loop.time() + limits.call
         token_ends = loop.time() + limits.first_token_for(self._request.input_tokens)
-        stream: AsyncStream[ChatCompletionChunk] | None = None
+        stream: AsyncStream[object] | None = None
         tail_ends = 0.0
         reading = _Reading(self._request)
         try:
@@ -83,10 +81,9 @@ class _OpenAICall:
                     chunk = await anext(chunks, _END)
                 if chunk is _END:
                     break
-                # The client checks no shapes: what is no chunk shows only when it is used.
                 try:
                     text = reading.take(chunk)
-                except (AttributeError, TypeError, KeyError, IndexError):
+                except (AttributeError, TypeError, KeyError):
                     raise ValueError("a chunk of another shape") from None
                 if text:
                     yield TextDelta(text)
@@ -109,7 +106,8 @@ class _OpenAICall:
         yield usage if usage is not None else await asyncio.to_thread(reading.estimated_usage)
         yield Finished(finish)
 
-    async def _open(self) -> AsyncStream[ChatCompletionChunk]:
+    async def _open(self) -> AsyncStream[object]:
+        """The stream, its chunks as the JSON they are: the client's own types cost more than all else of a delta."""
         # The body has its length: some hosts refuse chunked bodies.
         headers = {
             "Content-Length": str(self._body.size_bytes),
@@ -118,11 +116,11 @@ class _OpenAICall:
         }
         stream = await client_for(self._request.endpoint).post(
             "/chat/completions",
-            cast_to=ChatCompletionChunk,
+            cast_to=object,
             content=self._body.chunks(),
             options={"headers": {**headers, **authorization(self._api_key)}},
             stream=True,
-            stream_cls=AsyncStream[ChatCompletionChunk],
+            stream_cls=AsyncStream[object],
         )
         content_type = stream.response.headers.get("content-type", "").lower()
         if content_type.startswith("text/event-stream"):
@@ -142,7 +140,7 @@ class _Reading:
         self._pieces: list[str] = []
         self._characters = 0
         self._finish: str | None = None
-        self._usage: CompletionUsage | None = None
+        self._usage: dict[str, Any] | None = None
 
     @property
     def has_text(self) -> bool:
@@ -153,16 +151,17 @@ class _Reading:
         """Whether the host has said why its text ended; whatever breaks then, the answer is whole."""
         return self.has_text and self._finish not in (None, "error")
 
-    def take(self, chunk: ChatCompletionChunk) -> str:
-        """The text of a chunk, "" if it has none; remembers finish reason and usage."""
-        if chunk.usage is not None:
-            self._usage = chunk.usage
-        if not chunk.choices:
+    def take(self, chunk: Any) -> str:
+        """The text of a chunk, "" if it has none; remembers finish reason and usage. Raises for what is no chunk."""
+        if isinstance(usage := chunk.get("usage"), dict):
+            self._usage = usage
+        choices = chunk.get("choices")
+        if not choices:
             return ""
-        choice = chunk.choices[0]
-        if choice.finish_reason is not None:
-            self._finish = str(choice.finish_reason)
-        text = choice.delta.content if choice.delta is not None else None
+        choice = choices[0]
+        if choice.get("finish_reason") is not None:
+            self._finish = str(choice["finish_reason"])
+        text = (choice.get("delta") or {}).get("content")
         if not isinstance(text, str) or not text:
             return ""
         self._pieces.append(text)
@@ -191,19 +190,19 @@ class _Reading:
         reported, request = self._usage, self._request
         if reported is None:
             return None
-        prompt, completion = reported.prompt_tokens, reported.completion_tokens
+        prompt, completion = reported.get("prompt_tokens"), reported.get("completion_tokens")
         if not _is_count(prompt, request.input_tokens) or not _is_count(
             completion, request.max_output_tokens
         ):
             return None
-        details = reported.prompt_tokens_details
-        cached = getattr(details, "cached_tokens", None)
+        details = reported.get("prompt_tokens_details")
+        cached = details.get("cached_tokens") if isinstance(details, dict) else None
         return Usage(
             input_tokens=prompt,
             cached_tokens=cached if _is_count(cached, prompt) and cached <= prompt else 0,
             output_tokens=completion,
             estimated=False,
-            cost_usd=_amount((reported.model_extra or {}).get("cost")),
+            cost_usd=_amount(reported.get("cost")),
         )
 
     def estimated_usage(self) -> Usage:
