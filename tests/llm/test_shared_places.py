@@ -127,6 +127,7 @@ async def test_workspaces_take_turns_and_each_keeps_its_own_order(client: Any) -
 async def test_whoever_waits_is_told_how_many_come_before(client: Any) -> None:
     worker, second, third = Worker(client), Worker(client), Worker(client)
     worker.may_leave.clear()
+    second.may_leave.clear()
     calls = [asyncio.create_task(worker.call("a", target()))]
     await until(lambda: bool(worker.order))
     for one in (second, third):
@@ -135,9 +136,10 @@ async def test_whoever_waits_is_told_how_many_come_before(client: Any) -> None:
     assert second.told == [InLine("busy", 0, "place")]
     assert third.told == [InLine("busy", 1, "place")]
     worker.may_leave.set()
+    await until(lambda: third.told[-1] == InLine("busy", 0, "place"))
+    second.may_leave.set()
     async with asyncio.timeout(10):
         await asyncio.gather(*calls)
-    assert third.told[-1] == InLine("busy", 0, "place")
 
 
 async def test_a_dead_worker_s_place_is_free_again_when_its_lease_ends(client: Any) -> None:
