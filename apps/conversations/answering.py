@@ -23,22 +23,16 @@ from django.utils import timezone
 
 from apps.common.clean import TextCleaner
 from apps.common.http import Refused
-from apps.conversations.answer_display import AnswerChips, evidence_html
 from apps.conversations.attempts import Attempts
-from apps.conversations.citations import (
-    AnswerParser,
-    MarkerSeen,
-    TextDelta,
-)
+from apps.conversations.citations import MarkerSeen, TextDelta
 from apps.conversations.coverage import coverage_counts
-from apps.conversations.evidence import MOST_EVIDENCE, EvidenceChecker
 from apps.conversations.jobs import UNEXPECTED, Job, begin
 from apps.conversations.loop import AnswerLoop, answer_loop
-from apps.conversations.marker_grammar import EvidenceLine, canonical_marker
+from apps.conversations.marker_grammar import EvidenceLine
 from apps.conversations.models import Answer
 from apps.conversations.outcome import Outcome, end_answer, usage_data
 from apps.conversations.packing import SourceRemoved
-from apps.conversations.rendering import Block, BlockRenderer
+from apps.conversations.rendering import Block
 from apps.conversations.services import status_data
 from apps.conversations.stream import EventWriter, delete_streams
 from apps.llm.errors import LLMError
@@ -86,27 +80,21 @@ class AnswerRun:
         self.job = job
         self.loop = loop
         self.answer = job.answer
+        self.draft = job.draft
         self.attempts = Attempts(job, loop)
         self.writer = EventWriter(loop.redis, job.answer.pk)
-        self.checker = EvidenceChecker(job.answer)
         self.cleaner = TextCleaner()
-        self.parser = AnswerParser(self.checker.pages.sent)
-        self.chips = AnswerChips(job.answer, job.workspace_slug)
-        self.renderer = BlockRenderer(self.chips.chip)
-        self.raw: list[str] = []
-        self.text: list[str] = []
+        self.written: list[str] = []
         self.places = SharedPlaces(loop.redis, str(job.answer.workspace_id), loop.own_calls)
         self.usage: Usage | None = None
         self.finish_reason = ""
         self.is_stopped = False
-        self._length = 0
-        self._sent_length = 0
+        self._length = self._sent_length = sum(map(len, self.draft.text))
         self._unrendered: list[str] = []
         self._render_again_at = 0.0
         self._events: list[tuple[str, dict[str, Any]]] = []
         self._has_news = asyncio.Event()
-        self._evidence_count = 0
-        self._is_over = False
+        self._is_telling = self._is_over = False
         self._kept_at = 0.0
         self._news_of_row: dict[str, Any] = {}
 
@@ -152,9 +140,9 @@ class AnswerRun:
         return Outcome(Answer.Status.DONE)
 
     async def _failed(self, error: LLMError) -> Outcome:
-        raw = "".join(self.raw)
-        await self.attempts.fail(error, raw)
-        return Outcome(Answer.Status.FAILED, error.code, self.attempts.end_sentence(error, raw))
+        written = "".join(self.written)
+        await self.attempts.fail(error, written)
+        return Outcome(Answer.Status.FAILED, error.code, self.attempts.end_sentence(error, written))
 
     # -- reading the model --
 
@@ -174,7 +162,7 @@ class AnswerRun:
                         if self.answer.stage.get("stage") == "waiting":
                             self._tell_reading()
                     case Waiting():
-                        await self.attempts.fail(event.error, "".join(self.raw))
+                        await self.attempts.fail(event.error, "".join(self.written))
                         await self.attempts.set_aside_again()
                         self._status("waiting", self.attempts.next_sentence(event))
                     case InLine():
@@ -183,7 +171,7 @@ class AnswerRun:
                         self.usage = event
                     case Finished():
                         self.finish_reason = event.reason
-        await self._take(self.parser.finish())
+        await self._finish_text()
 
     def _tell_reading(self) -> None:
         _, pages = coverage_counts(self.answer)
@@ -194,10 +182,19 @@ class AnswerRun:
         text = self.cleaner.feed(chunk)
         if not text:
             return
-        if not self.raw:
+        if not self.written:
             self._begin_writing()
-        self.raw.append(text)
-        await self._take(self.parser.feed(text))
+        self.written.append(text)
+        await self._add(self.job.seam.feed(text))
+
+    async def _add(self, new: str) -> None:
+        self.draft.raw.append(new)
+        await self._take(self.draft.parser.feed(new))
+
+    async def _finish_text(self) -> None:
+        """Nothing more comes: decide what was held back."""
+        await self._add(self.job.seam.finish())
+        await self._take(self.draft.parser.finish())
 
     def _begin_writing(self) -> None:
         self._status("writing", "Collecting quotes")
@@ -208,52 +205,30 @@ class AnswerRun:
         # A marker is told after the text that holds it; its label must be there when that text is rendered.
         for event in events:
             if isinstance(event, MarkerSeen) and event.known:
-                await self.loop.in_rows_thread(self.chips.prepare, event.ordinal, event.first)
+                await self.loop.in_rows_thread(self.draft.chips.prepare, event.ordinal, event.first)
         for event in events:
             match event:
                 case EvidenceLine():
                     await self._check_evidence(event)
                 case MarkerSeen() if event.known:
-                    self._mention(event)
+                    self._emit("mention", self.draft.mention_data(event))
                 case TextDelta():
-                    if not self.text:
+                    if not self._is_telling:
+                        self._is_telling = True
                         self._status("writing", "Writing the answer")
-                    self.text.append(event.text)
+                    self.draft.text.append(event.text)
                     self._length += len(event.text)
                     self._unrendered.append(event.text)
                     self._has_news.set()
 
     async def _check_evidence(self, line: EvidenceLine) -> None:
-        is_remark = line.ordinal is None and not line.quote
-        if is_remark or self._evidence_count >= MOST_EVIDENCE:
+        if not self.draft.takes(line):
             return
-        position = self._evidence_count
-        self._evidence_count += 1
-        row = await self.loop.in_checks_thread(self.checker.check, line, position)
-        self.chips.add_evidence(row)
-        html = await self.loop.in_rows_thread(evidence_html, row, self.job.workspace_slug)
-        self._emit(
-            "evidence",
-            {
-                "position": position,
-                "marker": row.marker,
-                "marker_given": row.marker_given,
-                "label": row.label,
-                "quote": row.quote,
-                "verdict": row.verdict,
-                "html": html,
-            },
-        )
-
-    def _mention(self, event: MarkerSeen) -> None:
-        self._emit(
-            "mention",
-            {
-                "marker": canonical_marker(event.ordinal, event.first, event.last),
-                "offset": event.offset,
-                "verdict": self.chips.verdict(event.ordinal, event.first, event.last),
-            },
-        )
+        position = self.draft.evidence_count
+        self.draft.evidence_count += 1
+        row = await self.loop.in_checks_thread(self.draft.checker.check, line, position)
+        self.draft.chips.add_evidence(row)
+        self._emit("evidence", await self.loop.in_rows_thread(self.draft.evidence_data, row))
 
     # -- the stream --
 
@@ -278,17 +253,17 @@ class AnswerRun:
     async def _flush(self, *, is_last: bool = False) -> None:
         events, self._events = self._events, []
         if self._length > self._sent_length:
-            text = "".join(self.text)
+            text = "".join(self.draft.text)
             events.append(("delta", {"offset": self._sent_length, "text": text[self._sent_length :]}))
             self._sent_length = len(text)
         wait_seconds = self._render_again_at - self.loop.loop.time()
         if self._unrendered and (is_last or wait_seconds <= 0):
             delta, self._unrendered = "".join(self._unrendered), []
-            events += await self._render(self.renderer.feed, delta)
+            events += await self._render(self.draft.renderer.feed, delta)
         elif self._unrendered:
             self.loop.loop.call_later(wait_seconds, self._has_news.set)
         if is_last:
-            events += await self._render(self.renderer.finish)
+            events += await self._render(self.draft.renderer.finish)
         if events:
             await self.writer.write(events)
 
@@ -322,7 +297,9 @@ class AnswerRun:
         if self.loop.loop.time() - self._kept_at < ROW_SECONDS:
             return True
         self._kept_at = self.loop.loop.time()
-        return await self._write_row(raw="".join(self.raw), text="".join(self.text), **self._take_news())
+        return await self._write_row(
+            raw="".join(self.draft.raw), text="".join(self.draft.text), **self._take_news()
+        )
 
     def _take_news(self) -> dict[str, Any]:
         news, self._news_of_row = self._news_of_row, {}
@@ -336,28 +313,30 @@ class AnswerRun:
 
     async def _end(self, outcome: Outcome) -> None:
         """The row first, then the last events: `end` is only seen once the row is final."""
-        await self._take(self.parser.finish() if outcome.status != Answer.Status.DONE else [])
-        await self._flush(is_last=True)
         if self._nothing_happened(outcome):
+            await self._flush()
             await self._back_to_queue()
             return
+        if outcome.status != Answer.Status.DONE:
+            await self._finish_text()
+        await self._flush(is_last=True)
         if self._news_of_row:
             await self._write_row(**self._take_news())
-        raw = "".join(self.raw)
-        usage = self.usage
-        if usage is not None:
-            await self.attempts.book(usage)
-        written = await self.loop.in_rows_thread(
+        if self.usage is not None:
+            await self.attempts.book(self.usage)
+        else:
+            await self.attempts.book_unfinished("".join(self.written))
+        is_ours = await self.loop.in_rows_thread(
             end_answer,
             self.answer,
             self.job.claim,
             outcome,
-            raw=raw,
-            text="".join(self.text),
+            raw="".join(self.draft.raw),
+            text="".join(self.draft.text),
             finish_reason=self.finish_reason,
         )
-        if not written:
-            await self._leave_a_taken_answer(raw)
+        if not is_ours:
+            await self._leave_a_taken_answer()
             return
         row = await self.loop.in_rows_thread(Answer.objects.get, pk=self.answer.pk)
         await self.writer.write(
@@ -367,10 +346,8 @@ class AnswerRun:
             ]
         )
 
-    async def _leave_a_taken_answer(self, raw: str) -> None:
+    async def _leave_a_taken_answer(self) -> None:
         """The reaper ended it, or it was deleted: what was sent is booked all the same, what is gone stays gone."""
-        if self.usage is None:
-            await self.attempts.book_unfinished(raw)
         if not await self.loop.in_rows_thread(Answer.objects.filter(pk=self.answer.pk).exists):
             await self.loop.in_rows_thread(delete_streams, [self.answer.pk])
 

@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from apps.connections.services import api_key_for, usable_endpoints_for
+from apps.conversations.draft import Draft
 from apps.conversations.models import Answer, ReadingPass
 from apps.conversations.outcome import Outcome, end_answer
 from apps.conversations.packing import chat_request
+from apps.conversations.plans import carried_characters
+from apps.conversations.seam import Seam
 from apps.conversations.services import end_outside_worker
 from apps.llm.catalogue import load_catalogue
 from apps.llm.types import Target
@@ -37,14 +40,16 @@ class EndpointGone(Exception):
 class Job:
     """What a claimed answer needs to be written; loaded once, before the first call.
 
-    targets: the endpoint that the plan chose, then those it named to fall back to.
+    targets: the endpoint that the plan chose, then those it named to fall back to. draft: with what a cut answer
+    before this one wrote, if this one goes on with it; `seam` joins the rest to that.
     """
 
     answer: Answer
     claim: uuid.UUID
     reading_pass: ReadingPass
     targets: tuple[Target, ...]
-    workspace_slug: str
+    draft: Draft
+    seam: Seam
 
 
 def begin(answer_id: str) -> Job | None:
@@ -95,4 +100,9 @@ def _load(answer: Answer, claim: uuid.UUID) -> Job:
                 account=str(workspace.pk) if has_own_key else "",
             )
         )
-    return Job(answer, claim, reading_pass, tuple(targets), workspace.slug)
+    draft = Draft(answer, workspace.slug)
+    carried = answer.raw[: carried_characters(answer.plan)]
+    if carried:
+        # The viewers have this already: it was put on the stream when the answer was queued.
+        draft.begin_with(carried, list(answer.evidence.all()))
+    return Job(answer, claim, reading_pass, tuple(targets), draft, Seam(carried))

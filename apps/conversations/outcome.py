@@ -15,6 +15,7 @@ from apps.common.amounts import amount_text
 from apps.conversations.citations import AnswerParser, MarkerSeen
 from apps.conversations.marker_grammar import canonical_marker
 from apps.conversations.models import Answer, Evidence, Mention, ReadingPass, Verdict
+from apps.conversations.plans import carried_characters
 from apps.conversations.selection import BLANK
 from apps.conversations.services import sent_pages
 from apps.conversations.speaking_pages import instructions_notice
@@ -85,13 +86,14 @@ def end_answer(
     """
     raw = answer.raw if raw is None else raw
     text = answer.text if text is None else text
+    own = raw[carried_characters(answer.plan) :]
     with transaction.atomic():
         if not Answer.objects.select_for_update().filter(pk=answer.pk, claim=claim).exists():
             return False
         passes = list(answer.passes.all())
-        book_unbooked(answer, raw)
+        book_unbooked(answer, own)
         for reading_pass in passes:
-            _end_pass(reading_pass, outcome, raw, finish_reason)
+            _end_pass(reading_pass, outcome, own, finish_reason)
         Mention.objects.filter(answer=answer).delete()
         Mention.objects.bulk_create(mentions_of(answer, text), ignore_conflicts=True)
         totals = _totals(answer)
@@ -111,8 +113,9 @@ def end_answer(
     return True
 
 
-def book_unbooked(answer: Answer, raw: str | None = None) -> None:
-    """Book the attempts that were sent and nobody booked, as estimates. raw: what came; None takes the row's."""
+def book_unbooked(answer: Answer, own: str | None = None) -> None:
+    """Book the attempts that were sent and nobody booked, as estimates. own: what they wrote; None takes the row's."""
+    own = answer.raw[carried_characters(answer.plan) :] if own is None else own
     for reading_pass in answer.passes.all():
         if reading_pass.attempts == 0 or reading_pass.status != ReadingPass.Status.RUNNING:
             continue
@@ -120,7 +123,7 @@ def book_unbooked(answer: Answer, raw: str | None = None) -> None:
             reading_pass_id=reading_pass.pk, attempt=reading_pass.attempts, corrects=None
         )
         if not booked.exists():
-            usage = estimate_usage(reading_pass, answer.raw if raw is None else raw)
+            usage = estimate_usage(reading_pass, own)
             book_attempt(answer, reading_pass, reading_pass.attempts, usage)
 
 

@@ -9,7 +9,8 @@ from django.db import connection
 
 from apps.conversations.models import Answer, ReadingPass
 from apps.conversations.planning import answer_allowance
-from apps.conversations.prompt import PackedDocument, PageText, build_messages
+from apps.conversations.plans import carried_characters
+from apps.conversations.prompt import PackedDocument, PageText, build_messages, go_on_messages
 from apps.conversations.services import conversation_history
 from apps.library.models import Document, Page
 from apps.llm.catalogue import Endpoint
@@ -24,14 +25,16 @@ def chat_request(answer: Answer, reading_pass: ReadingPass, endpoint: Endpoint) 
     """The call of a one-pass answer at an endpoint that its plan named: exactly what the plan counted."""
     question = answer.question
     history = conversation_history(question.parent_answer, answer.manifest)
+    messages = build_messages(
+        [_document(entry) for entry in answer.manifest],
+        history=history.text,
+        question=question.text,
+        corpus_role=endpoint.corpus_role,
+    )
+    written = answer.raw[: carried_characters(answer.plan)]
     return ChatRequest(
         endpoint=endpoint,
-        messages=build_messages(
-            [_document(entry) for entry in answer.manifest],
-            history=history.text,
-            question=question.text,
-            corpus_role=endpoint.corpus_role,
-        ),
+        messages=(*messages, *go_on_messages(written)) if written else messages,
         input_tokens=reading_pass.tokens_counted,
         max_output_tokens=min(answer_allowance(endpoint), answer.plan["answer_allowance"]),
     )

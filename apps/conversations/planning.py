@@ -98,6 +98,29 @@ def plan_answer(
     return request.accept([offer for offer in able if offer.endpoint.family == family], why)
 
 
+def plan_continuation(
+    offers: Sequence[EndpointOffer], pages: Iterable[PageRange], *, prompt_tokens: int, added_tokens: int
+) -> Plan:
+    """Going on with an answer that was cut: the same pages again, with what was written so far behind them.
+
+    offers: the endpoints that the answer's plan named, the one that wrote it first; no other is asked, since no
+    other has that style or that consent. prompt_tokens: of the request as it was, which its host may have kept.
+    added_tokens: of what is new behind it. Refused with a code like any plan.
+    """
+    request = _Request(prompt_tokens + added_tokens, added_tokens, tuple(pages), 0)
+    refusal = _refuse_before_fit(request, Choices(), offers)
+    if refusal:
+        return refusal
+    ready = [offer for offer in offers if offer.healthy]
+    holding = [offer for offer in ready if request.fits(offer.endpoint)]
+    if not holding:
+        return _refuse_for_size(request, ready, [])
+    able = [offer for offer in holding if _rate_allows(offer.endpoint, request.input_tokens)]
+    if not able:
+        return _refuse_for_rate(request, holding)
+    return request.accept_in_order(able, "The model that wrote the answer goes on with it.")
+
+
 def page_ranges(documents: Iterable[DocumentPages]) -> tuple[PageRange, ...]:
     """The pages of documents as ranges of consecutive numbers, in the order they are sent."""
     return tuple(
@@ -149,8 +172,12 @@ class _Request:
         return offer.endpoint.speed, high is None, high or Decimal(0), offer.endpoint.id
 
     def accept(self, offers: Sequence[EndpointOffer], why: str) -> Plan:
-        """offers: of one family, able to take the prompt. The first is asked, the next may be asked in its stead."""
-        first, *others = sorted(offers, key=self.order)
+        """offers: of one family, able to take the prompt. The best is asked, the next may be asked in its stead."""
+        return self.accept_in_order(sorted(offers, key=self.order), why)
+
+    def accept_in_order(self, offers: Sequence[EndpointOffer], why: str) -> Plan:
+        """The same; who is asked first is decided already."""
+        first, *others = offers
         fallbacks = _fallbacks(first, others)
         costs = [self.costs(offer) for offer in (first, *fallbacks)]
         low = min((low for low, _ in costs if low is not None), default=None)

@@ -153,6 +153,11 @@ class Plan:
         }
 
 
+def carried_characters(plan: dict[str, Any]) -> int:
+    """How much of an answer's `raw` it took over from the cut one that it goes on with. plan: as stored."""
+    return int((plan.get("continues") or {}).get("characters", 0))
+
+
 def ranges(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
     """Growing numbers as (first, last) runs: 1 2 3 7 → (1, 3), (7, 7)."""
     first = last = None

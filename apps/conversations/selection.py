@@ -67,7 +67,8 @@ def select(corpus: Corpus, selection: dict[str, Any] | None) -> Selected:
     selection: {"documents": [ids] or null, "paths": {}}. Raises Refused for what is no selection and for
     documents that are not in this corpus.
     """
-    wanted = _wanted_ids(selection)
+    cleaned = clean_selection(selection)
+    wanted = None if cleaned["documents"] is None else set(cleaned["documents"])
     entries = list(
         CorpusEntry.objects.select_related("document__current_revision", "document__next_revision")
         .filter(corpus=corpus, removed_at=None, document__deleted_at=None)
@@ -83,7 +84,13 @@ def select(corpus: Corpus, selection: dict[str, Any] | None) -> Selected:
                 details={"documents": sorted(wanted - known)},
             )
         entries = [entry for entry in entries if str(entry.document_id) in wanted]
-    return _with_pages(entries, None if wanted is None else sorted(wanted))
+    return _with_pages(entries, cleaned)
+
+
+def clean_selection(selection: dict[str, Any] | None) -> dict[str, Any]:
+    """A selection as a question keeps it. No query. Raises Refused for what is no selection."""
+    wanted = _wanted_ids(selection)
+    return {"documents": None if wanted is None else sorted(wanted), "paths": {}}
 
 
 def _wanted_ids(selection: dict[str, Any] | None) -> set[str] | None:
@@ -102,7 +109,7 @@ def _wanted_ids(selection: dict[str, Any] | None) -> set[str] | None:
     return {str(item) for item in ids}
 
 
-def _with_pages(entries: list[CorpusEntry], named: list[str] | None) -> Selected:
+def _with_pages(entries: list[CorpusEntry], selection: dict[str, Any]) -> Selected:
     revisions = [entry.document.current_revision for entry in entries]
     ready = [found.pk for found in revisions if found and found.status == Revision.Status.READY]
     rows = (
@@ -144,7 +151,7 @@ def _with_pages(entries: list[CorpusEntry], named: list[str] | None) -> Selected
                 (row for row in found if not _has_text(row)), is_recognised_now=is_recognised_now
             )
         ]
-    return Selected({"documents": named, "paths": {}}, tuple(documents), not_sent)
+    return Selected(selection, tuple(documents), not_sent)
 
 
 def _has_text(row: tuple[Any, ...]) -> bool:

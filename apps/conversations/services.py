@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -23,8 +23,10 @@ from apps.conversations.pace import check_pace, hold_pace
 from apps.conversations.planning import plan_answer
 from apps.conversations.plans import READINGS, Choices, EndpointOffer, Plan
 from apps.conversations.prompt import History, Turn, pack_history, question_tokens
-from apps.conversations.selection import Selected, select
+from apps.conversations.selection import Selected, clean_selection, select
 from apps.library.models import Corpus
+from apps.llm.catalogue import load_catalogue
+from apps.llm.names import provider_name
 from apps.usage.budgets import check_budget, reserve, settle
 from apps.usage.prices import price_of
 from apps.workspaces.audit import record
@@ -145,10 +147,11 @@ def ask_question(
 ) -> Answer:
     """Store a question, set its money aside and queue its answer.
 
-    seen_hosts: ids of the endpoints that its asker was shown; others are not asked in the chosen one's stead.
-    None for programs, which plan for themselves.
-    The same idempotency_key in a conversation gives the answer that is there. Raises Refused (409) with the
-    plan's code and numbers when it cannot be answered; then nothing is stored and nobody is called.
+    seen_hosts: ids of the endpoints that its asker was shown: no other is asked. Empty where no plan was shown, then
+    only the chosen one is asked; None for programs that plan for themselves.
+    The same question with the same idempotency_key gives the answer that is there; another question with it is
+    refused (409 `key_used`). Raises Refused (409) with the plan's code and numbers when it cannot be answered, and
+    `plan_changed` when another endpoint would answer than was shown; then nothing is stored and nobody is called.
     """
     text = clean_question(text)
     if parent_answer is not None and parent_answer.question.conversation_id != conversation.pk:
@@ -156,13 +159,12 @@ def ask_question(
     if idempotency_key:
         earlier = _asked_before(conversation, idempotency_key)
         if earlier is not None:
-            return earlier
+            return _same_or_refused(earlier, text, model, reading, selection)
     check_pace(actor, conversation.workspace)
     _check_parent_ended(parent_answer)
     prepared = prepare(conversation.corpus, text, model, reading, selection, parent_answer)
-    _refuse_unless_fits(prepared.plan)
-    if seen_hosts is not None:
-        prepared = _only_seen(prepared, seen_hosts)
+    refuse_unless_fits(prepared.plan)
+    prepared = replace(prepared, plan=check_seen(prepared.plan, seen_hosts))
     try:
         with transaction.atomic():
             hold_pace(actor, conversation.workspace)
@@ -185,13 +187,27 @@ def ask_question(
         earlier = _asked_before(conversation, idempotency_key or "")
         if earlier is None:
             raise
-        return earlier
+        return _same_or_refused(earlier, text, model, reading, selection)
     return answer
 
 
-def _only_seen(prepared: Prepared, hosts: Collection[str]) -> Prepared:
-    fallbacks = tuple(one for one in prepared.plan.fallbacks if one in hosts)
-    return replace(prepared, plan=replace(prepared.plan, fallbacks=fallbacks))
+def check_seen(plan: Plan, hosts: Collection[str] | None) -> Plan:
+    """The plan held to the endpoints that its asker was shown, as `ask_question` says.
+
+    One that was named second may come first meanwhile: that it may be asked was shown, and its price too.
+    """
+    if hosts is None:
+        return plan
+    if hosts and plan.endpoint_id not in hosts:
+        endpoint = load_catalogue().get(plan.endpoint_id or "")
+        raise Refused(
+            "plan_changed",
+            f"Nothing was asked: {provider_name(endpoint) if endpoint else plan.endpoint_id} would answer now, "
+            "and another host was shown. Ask again if that is right.",
+            status=409,
+            details=plan.to_json(),
+        )
+    return replace(plan, fallbacks=tuple(one for one in plan.fallbacks if one in hosts))
 
 
 def clean_question(text: str) -> str:
@@ -214,9 +230,31 @@ def shorten(text: str, length: int) -> str:
 
 
 def _asked_before(conversation: Conversation, idempotency_key: str) -> Answer | None:
-    return Answer.objects.filter(
-        question__conversation=conversation, question__idempotency_key=idempotency_key
-    ).last()
+    return (
+        Answer.objects.filter(question__conversation=conversation, question__idempotency_key=idempotency_key)
+        .select_related("question")
+        .last()
+    )
+
+
+def _same_or_refused(
+    earlier: Answer, text: str, model: str, reading: str, selection: dict[str, Any] | None
+) -> Answer:
+    """The earlier answer, if this very question was asked with its key."""
+    asked = earlier.question
+    if (asked.text, asked.model_choice, asked.reading_choice, asked.selection) != (
+        text,
+        model or "auto",
+        reading,
+        clean_selection(selection),
+    ):
+        raise Refused(
+            "key_used",
+            "Another question was asked with this key. Nothing was asked now: send it with a key of its own.",
+            status=409,
+            details={"question_id": str(asked.pk), "answer_id": str(earlier.pk)},
+        )
+    return earlier
 
 
 def _check_parent_ended(parent_answer: Answer | None) -> None:
@@ -229,23 +267,31 @@ def _check_parent_ended(parent_answer: Answer | None) -> None:
         )
 
 
-def _refuse_unless_fits(plan: Plan) -> None:
+def refuse_unless_fits(plan: Plan) -> None:
     if not plan.fits:
         raise Refused(plan.code or "does_not_fit", plan.reason, status=409, details=plan.to_json())
 
 
 def _create_answer(question: Question, prepared: Prepared) -> Answer:
-    from apps.conversations.tasks import answer_question
-
-    plan = prepared.plan
-    answer = Answer.objects.create(
+    answer = Answer(
         workspace_id=question.workspace_id,
         question=question,
-        plan=plan.to_json(),
         manifest=prepared.selected.manifest(),
         not_sent=prepared.selected.not_sent,
-        stage=status_data("queued", "Waiting for a free worker"),
     )
+    store_answer(answer, prepared.plan)
+    queue_answer(answer)
+    return answer
+
+
+def store_answer(answer: Answer, plan: Plan) -> None:
+    """Write a new answer's row and passes and set its money aside. Raises Refused when the month does not hold it.
+
+    Inside a transaction.
+    """
+    answer.plan = {**answer.plan, **plan.to_json()}
+    answer.stage = status_data("queued", "Waiting for a free worker")
+    answer.save(force_insert=True)
     ReadingPass.objects.bulk_create(
         ReadingPass(
             answer=answer,
@@ -258,10 +304,15 @@ def _create_answer(question: Question, prepared: Prepared) -> Answer:
         )
         for number, planned in enumerate(plan.passes, start=1)
     )
-    reserve(question.conversation.workspace, answer.pk, plan.cost_high or Decimal(0))
-    transaction.on_commit(lambda: stream.append_now(answer.pk, [("status", answer.stage)]))
+    reserve(answer.question.conversation.workspace, answer.pk, plan.cost_high or Decimal(0))
+
+
+def queue_answer(answer: Answer, written: Sequence[tuple[str, dict[str, Any]]] = ()) -> None:
+    """On commit: open the answer's stream, then send it to the workers. written: events of what it has already."""
+    from apps.conversations.tasks import answer_question
+
+    transaction.on_commit(lambda: stream.append_now(answer.pk, [("status", answer.stage), *written]))
     queue_on_commit(answer_question, answer.pk)
-    return answer
 
 
 def status_data(stage: str, sentence: str, done: int = 0, total: int = 0) -> dict[str, Any]:
@@ -270,9 +321,17 @@ def status_data(stage: str, sentence: str, done: int = 0, total: int = 0) -> dic
 
 
 def retry_answer(actor: User, answer: Answer) -> Answer:
-    """Ask a failed or stopped answer's question again, as a new answer beside it, on the corpus of today."""
+    """Ask a failed or stopped answer's question again, as a new answer beside it, on the corpus of today.
+
+    One that went on with a cut answer goes on with it again. Raises Refused as asking does.
+    """
+    from apps.conversations.continuing import continue_answer, continued
+
     if answer.is_running or answer.status == Answer.Status.DONE:
         raise Refused("not_failed", "Only a failed or stopped answer can be retried.", status=409)
+    shown = [answer.plan.get("endpoint"), *answer.plan.get("fallbacks", [])]
+    if cut := continued(answer):
+        return continue_answer(actor, cut, seen_hosts=shown)
     question = answer.question
     check_pace(actor, question.conversation.workspace)
     prepared = prepare(
@@ -283,9 +342,8 @@ def retry_answer(actor: User, answer: Answer) -> Answer:
         question.selection,
         question.parent_answer,
     )
-    _refuse_unless_fits(prepared.plan)
-    shown = [answer.plan.get("endpoint"), *answer.plan.get("fallbacks", [])]
-    prepared = _only_seen(prepared, shown)
+    refuse_unless_fits(prepared.plan)
+    prepared = replace(prepared, plan=check_seen(prepared.plan, shown))
     with transaction.atomic():
         hold_pace(actor, question.conversation.workspace)
         return _create_answer(question, prepared)

@@ -63,11 +63,12 @@ def marker_tokens(ordinal: int, number: int) -> int:
 
 def prompt_tokens(message_counts: Sequence[int]) -> int:
     """Tokens of a whole request as Llama 4's chat template writes it, from the count of each message's text."""
-    return (
-        CHAT_OVERHEAD_START
-        + sum(CHAT_OVERHEAD_MESSAGE + count for count in message_counts)
-        + CHAT_OVERHEAD_END
-    )
+    return CHAT_OVERHEAD_START + added_tokens(message_counts) + CHAT_OVERHEAD_END
+
+
+def added_tokens(message_counts: Sequence[int]) -> int:
+    """Tokens that further messages add to a request, from the count of each one's text."""
+    return sum(CHAT_OVERHEAD_MESSAGE + count for count in message_counts)
 
 
 def image_tokens(width: int, height: int, max_tiles: int = 16) -> int:

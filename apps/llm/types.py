@@ -18,10 +18,11 @@ class ChatMessage:
 
     parts: strings, or a callable that produces them anew at each call. The callable runs in a thread, and parts
     are never all held at once, so a prompt of millions of tokens may come straight from the database. One
-    packed page is one part; every part ends in a line end and starts with neither white space nor `/`.
+    packed page is one part; every part but a last one ends in a line end, and every part but a first one starts
+    with neither white space nor `/`. "assistant": what the model itself wrote before.
     """
 
-    role: Literal["system", "user"]
+    role: Literal["system", "user", "assistant"]
     parts: Callable[[], Iterable[PromptPart]] | tuple[PromptPart, ...] = field(repr=False)
 
     def iter_parts(self) -> Iterable[PromptPart]:

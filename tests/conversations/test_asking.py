@@ -25,7 +25,7 @@ from apps.llm.providers.scripted import Script
 from apps.usage.budgets import budget_state, set_monthly_limit
 from apps.usage.models import LedgerEntry, Reservation
 from tests.conversations.conftest import Desk
-from tests.factories import make_answer, make_answered, make_corpus, make_document, make_question
+from tests.factories import make_answer, make_answered, make_corpus, make_document, make_plan, make_question
 
 
 def test_a_question_is_stored_with_plan_manifest_pass_and_reservation(desk: Desk, script: Script) -> None:
@@ -213,7 +213,9 @@ def test_stop_on_an_ended_answer_changes_nothing(desk: Desk) -> None:
 
 
 def test_retry_makes_a_new_answer_beside_the_failed_one(desk: Desk, script: Script) -> None:
-    failed = make_answer(make_question(desk.conversation), "Half of", status=Answer.Status.FAILED)
+    failed = make_answer(
+        make_question(desk.conversation), "Half of", status=Answer.Status.FAILED, plan=make_plan("scripted")
+    )
     retried = services.retry_answer(desk.alice, failed)
 
     assert retried.pk != failed.pk

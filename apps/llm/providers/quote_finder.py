@@ -80,7 +80,8 @@ def read_prompt(request: ChatRequest) -> tuple[list[PackedPage], str]:
     pages: list[PackedPage] = []
     question = last = ""
     for message in request.messages:
-        for part in message.iter_parts():
+        # What a model wrote is neither a page nor a question, whatever it looks like.
+        for part in message.iter_parts() if message.role != "assistant" else ():
             header = PAGE_HEADER.match(part)
             if header is not None:
                 text = part[header.end() :].strip()
