@@ -62,19 +62,6 @@ def post_answer_stop(request: ApiRequest, answer_id: str) -> Status[dict[str, An
     return Status(202 if was_running else 200, {"id": answer.pk, "status": answer.status})
 
 
-@router.post(
-    "/answers/{answer_id}/stop", response={200: AnswerState, 202: AnswerState}, summary="Stop an answer"
-)
-def post_answer_stop(request: ApiRequest, answer_id: str) -> Status[dict[str, Any]]:
-    """202: it ends within two seconds and keeps what came. 200: it had ended, and nothing changes."""
-    answer = answer_for(request.user, answer_id, Right.CONTRIBUTE)
-    was_running = answer.is_running
-    if was_running:
-        stop_answer(request.user, answer)
-        answer.refresh_from_db(fields=["status"])
-    return Status(202 if was_running else 200, {"id": answer.pk, "status": answer.status})
-
-
 @router.post("/answers/{answer_id}/retry", response={202: AskedOut}, summary="Answer anew")
 def post_answer_retry(request: ApiRequest, answer_id: str) -> Status[dict[str, Any]]:
     """A failed or stopped answer's question once more, as a new answer beside it; 409 `not_failed` otherwise."""
