@@ -14,17 +14,17 @@ Verdicts speak of words, never of truth:
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from rapidfuzz import fuzz
-from rapidfuzz.distance import Levenshtein
 
 from apps.common.folding import FoldedText, fold, fold_plain
+from apps.conversations.alignment import Difference, align, find_differences, find_reordered, likeness
 from apps.conversations.marker_grammar import PageKey
-from apps.conversations.wording import Word, changes_meaning, says_the_same, scan_shape, split_words
+from apps.conversations.wording import denies, says_the_same
+from apps.conversations.words import RANGE_DASH, Word, split_words
 
 Verdict = Literal["exact", "close", "altered", "elsewhere", "not_found", "page_only", "invalid"]
 
@@ -37,13 +37,12 @@ CLOSE_FROM = 0.90
 # Below this two sentences merely resemble each other. Lower than CLOSE_FROM, because a changed number in a
 # short quote costs many per cent, and “altered” tells more than “not found”.
 ALTERED_FROM = 0.75
-# The same words in another order: parties that changed places.
-REORDERED_FROM = 0.85
 SHORTEST_QUOTE_WORDS = 4
 SHORTEST_QUOTE_CHARACTERS = 16
 _MOST_PLACES = 20
+_MOST_DIFFERENCES = 8
 
-_EDGES = " \t\n\r.,;:…\"'“”‘’„«»"
+_EDGES = " \t\n\r.,;:…\"'“”‘’„«»‹›「」『』"
 
 
 class PageTexts(Protocol):
@@ -57,17 +56,6 @@ class PageTexts(Protocol):
 
     def search(self, folded: str) -> Iterable[PageKey]:
         """The pages whose fold (`folding.fold_plain`) contains `folded`, lazily."""
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """What the quote says and what the page says in its place; either may be empty."""
-
-    quoted: str
-    printed: str
-
-    def to_json(self) -> dict[str, str]:
-        return {"quoted": self.quoted, "printed": self.printed}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +120,10 @@ def verify_quote(
         places = find_exact(folded_quote, words, fold(text))
         if places:
             return _at(places, key, "exact")
-    near = [_find_near(quote, folded_quote, words, key, text) for key, text in named]
+    near = [
+        _find_parts(quote, key, text) or _find_near(quote, folded_quote, words, key, text)
+        for key, text in named
+    ]
     best = max(near, key=lambda found: (found.verdict == "close", found.similarity), default=None)
     if best is not None and best.verdict == "close":
         return best
@@ -188,38 +179,73 @@ def _at(places: tuple[tuple[int, int], ...], key: PageKey, verdict: Verdict) -> 
 
 
 def find_exact(folded_quote: str, words: Sequence[Word], page: FoldedText) -> tuple[tuple[int, int], ...]:
-    """Places where a folded quote stands on a page as whole words with the same numbers and negations."""
-    places: list[tuple[int, int]] = []
-    position = page.text.find(folded_quote) if folded_quote else -1
-    while position != -1 and len(places) < _MOST_PLACES:
+    """Places where a folded quote stands on a page as whole words with the same numbers and negations.
+
+    A place beside a negation is none: cut out of “never open the valve”, “open the valve” is not what it says.
+    """
+    spans = _find_spans(folded_quote, words, page)
+    return tuple(span for span in spans if _denial_beside(page.source, *span) is None)
+
+
+def _find_spans(folded_quote: str, words: Sequence[Word], page: FoldedText) -> list[tuple[int, int]]:
+    spans: list[tuple[int, int]] = []
+    position = page.text.find(folded_quote) if folded_quote and words else -1
+    while position != -1 and len(spans) < _MOST_PLACES:
         start, end = page.span(position, position + len(folded_quote))
         if start and words[0].form.startswith("-") and page.source[start - 1] in "-−–":
             start -= 1  # the sign of a number, which the fold takes for a hyphen
         if _is_whole(page.source, start, end) and says_the_same(words, split_words(page.source[start:end])):
-            places.append((start, end))
+            spans.append((start, end))
         position = page.text.find(folded_quote, position + 1)
-    return tuple(places)
+    return spans
 
 
-_CUT_NUMBER_BEFORE = re.compile(r"(?:\d[.,:/]|(?<![\w)\]%])[-−–])\Z")
-_CUT_NUMBER_AFTER = re.compile(r"[.,:/]\d")
+_CUT_NUMBER_BEFORE = re.compile(rf"(?:\d[.,:/]|\d{RANGE_DASH}|(?<!\w)[.,]|(?<![\w)\]%])[-−–])\Z")
+_CUT_NUMBER_AFTER = re.compile(rf"[.,:/]\d|{RANGE_DASH}\d|[⁺⁻²³¹⁰⁴-⁹]")
+_HYPHENS = "-\u2010\u2011"
 
 
 def _is_whole(text: str, start: int, end: int) -> bool:
     """Whether a span cuts no word and no number in two: “lawful” of “unlawful”, “200” of “1,200”."""
     first, last = text[start], text[end - 1]
-    if start and _goes_on(text[start - 1], first):
+    if _goes_on(text[max(0, start - 2) : start], text[start : start + 2]):
         return False
-    if end < len(text) and _goes_on(last, text[end]):
+    if _goes_on(text[max(0, end - 2) : end], text[end : end + 2]):
         return False
-    if first.isdigit() and _CUT_NUMBER_BEFORE.search(text, max(0, start - 3), start):
+    if first.isdigit() and _CUT_NUMBER_BEFORE.search(text, max(0, start - 4), start):
         return False
     return not (last.isdigit() and _CUT_NUMBER_AFTER.match(text, end))
 
 
 def _goes_on(left: str, right: str) -> bool:
-    pair = split_words(left + right)
-    return left.isalnum() and right.isalnum() and len(pair) == 1
+    """Whether a word goes on from one side to the other, hyphens between them or not."""
+    if not left or not right:
+        return False
+    if right[0] in _HYPHENS:
+        right = right[1:]
+    elif left[-1] in _HYPHENS:
+        left = left[:-1]
+    pair = left[-1:] + right[:1]
+    return len(pair) == 2 and pair.isalnum() and len(split_words(pair)) == 1
+
+
+def _denial_beside(text: str, start: int, end: int) -> tuple[Word, bool] | None:
+    """The negation that a span of a page leaves out right beside it, and whether it stands before."""
+    before = text[max(0, start - 20) : start]
+    if (
+        (words := split_words(before))
+        and denies(words[-1], is_before=True)
+        and not before[words[-1].end :].strip()
+    ):
+        return words[-1], True
+    after = text[end : end + 20]
+    if (
+        (words := split_words(after))
+        and denies(words[0], is_before=False)
+        and not after[: words[0].start].strip()
+    ):
+        return words[0], False
+    return None
 
 
 # -- near --
@@ -234,44 +260,46 @@ def _find_near(quote: str, folded_quote: str, words: Sequence[Word], key: PageKe
     if found is None:
         return Verification("not_found", key)
     start, end = page.span(found.dest_start, max(found.dest_end, found.dest_start + 1))
-    window_start, window_end = _widen(text, start, end, len(quote))
-    printed = split_words(text[window_start:window_end])
-    pairs = _align(words, printed)
+    start, end = _widen(text, start, end, len(quote))
+    window = text[start:end]
+    printed = split_words(window)
+    pairs = align(words, printed)
     matched = [printed_index for _, printed_index in pairs if printed_index is not None]
     if not matched:
         return Verification("not_found", key)
-    run_start = window_start + printed[matched[0]].start
-    run_end = window_start + printed[matched[-1]].end
-    similarity = _similarity(folded_quote, fold_plain(text[run_start:run_end]))
-    differences: list[Difference] = []
-    is_altered = False
-    for quoted_words, printed_words in _blocks(words, printed, pairs):
-        differences.append(
-            Difference(_excerpt(quote, quoted_words), _excerpt(text[window_start:window_end], printed_words))
-        )
-        is_altered = is_altered or changes_meaning(quoted_words, printed_words)
+    run_start, run_end = start + printed[matched[0]].start, start + printed[matched[-1]].end
+    similarity = likeness(quote, text[run_start:run_end])
+    differences = (
+        *find_differences(quote, words, window, printed, pairs),
+        *_denied(text, run_start, run_end),
+    )
+    is_altered = any(difference.matters for difference in differences)
     verdict: Verdict = "not_found"
     if is_altered and similarity >= ALTERED_FROM:
         verdict = "altered"
     elif not is_altered and similarity >= CLOSE_FROM:
         verdict = "close"
     if verdict == "not_found":
-        reordered = _find_reordered(words, text)
-        if reordered is None:
-            return Verification(verdict, key, similarity=similarity)
-        run_start, run_end = reordered
-        verdict, differences = "altered", [Difference(quote, text[run_start:run_end])]
-    return Verification(
-        verdict, key, run_start, run_end, similarity, tuple(differences), ((run_start, run_end),)
-    )
+        return _reordered(quote, words, key, text) or Verification(verdict, key, similarity=similarity)
+    place = run_start, run_end
+    return Verification(verdict, key, *place, similarity, differences[:_MOST_DIFFERENCES], (place,))
 
 
-def _similarity(quoted: str, printed: str) -> float:
-    """0 to 1, confusions of scanning left out of account: `rn` for `m` is a quarter of a short word."""
-    return max(
-        Levenshtein.normalized_similarity(quoted, printed),
-        Levenshtein.normalized_similarity(scan_shape(quoted), scan_shape(printed)),
-    )
+def _denied(text: str, start: int, end: int) -> Iterator[Difference]:
+    beside = _denial_beside(text, start, end)
+    if beside is not None:
+        word, is_before = beside
+        there = " ".join(text[start:end].split()[:3] if is_before else text[start:end].split()[-3:])
+        yield Difference("negation", "", word.given, *(("", there) if is_before else (there, "")))
+
+
+def _reordered(quote: str, words: Sequence[Word], key: PageKey, text: str) -> Verification | None:
+    place = find_reordered(words, split_words(text))
+    if place is None:
+        return None
+    printed = text[slice(*place)]
+    difference = Difference("order", quote, " ".join(printed.split()))
+    return Verification("altered", key, *place, likeness(quote, printed), (difference,), (place,))
 
 
 def _widen(text: str, start: int, end: int, by: int) -> tuple[int, int]:
@@ -284,89 +312,48 @@ def _widen(text: str, start: int, end: int, by: int) -> tuple[int, int]:
     return start, end
 
 
-def _excerpt(text: str, words: Sequence[Word]) -> str:
-    return text[words[0].start : words[-1].end] if words else ""
+# -- with its middle left out --
+
+_ELLIPSIS = re.compile(r"[\[(]\s*(?:…|\.{3,}|(?:\.\s){2}\.)\s*[\])]|…+|\.{3,}|(?:\.\s){2}\.")
 
 
-def _align(quoted: Sequence[Word], printed: Sequence[Word]) -> list[tuple[int | None, int | None]]:
-    """Align all quoted words with one contiguous run of printed ones, at least cost.
+def _find_parts(quote: str, key: PageKey, text: str) -> Verification | None:
+    """A quote that leaves out its middle: its parts in their order on the page, as close together as they are.
 
-    Gives (index in quoted, index in printed) in order, None where the other side has no counterpart.
+    Never better than `altered`, for what was left out may be what matters; the difference holds those words.
     """
-    rows, columns = len(quoted) + 1, len(printed) + 1
-    # Skipping printed words before and after the run is free; inside, a missing word costs 1.
-    costs: list[list[float]] = [[0.0] * columns]
-    for row in range(1, rows):
-        line = [float(row)] + [0.0] * (columns - 1)
-        above, form = costs[row - 1], quoted[row - 1].form
-        for column in range(1, columns):
-            other = printed[column - 1].form
-            swap = _swap_cost(form, other)
-            line[column] = min(above[column - 1] + swap, above[column] + 1, line[column - 1] + 1)
-        costs.append(line)
-    row = rows - 1
-    column = min(range(columns), key=costs[row].__getitem__)
-    pairs: list[tuple[int | None, int | None]] = []
-    while row > 0:
-        here = costs[row][column]
-        if column > 0:
-            form, other = quoted[row - 1].form, printed[column - 1].form
-            swap = _swap_cost(form, other)
-            if here == costs[row - 1][column - 1] + swap:
-                row, column = row - 1, column - 1
-                pairs.append((row, column))
-                continue
-            if here == costs[row][column - 1] + 1:
-                column -= 1
-                pairs.append((None, column))
-                continue
-        row -= 1
-        pairs.append((row, None))
-    return pairs[::-1]
+    parts = [part for given in _ELLIPSIS.split(quote) if (part := given.strip(_EDGES))]
+    if len(parts) < 2:
+        return None
+    page = fold(text)
+    spans = [_find_spans(fold_plain(part), split_words(part), page) for part in parts]
+    runs = [run for first in spans[0] if (run := _follow(first, spans[1:]))]
+    if not runs:
+        return None
+    run = min(runs, key=lambda run: run[-1][1] - run[0][0])
+    differences = tuple(
+        Difference(
+            "ellipsis",
+            "…",
+            " ".join(text[left[1] : right[0]].split()),
+            " ".join(before.split()[-3:]),
+            " ".join(after.split()[:3]),
+        )
+        for left, right, before, after in zip(run, run[1:], parts, parts[1:], strict=False)
+    )
+    place = run[0][0], run[-1][1]
+    return Verification("altered", key, *place, 1.0, differences[:_MOST_DIFFERENCES], (place,))
 
 
-def _swap_cost(form: str, other: str) -> float:
-    """Between nothing and just below a word missing on one side, so that words stay paired."""
-    return 0.0 if form == other else 0.3 + 0.65 * Levenshtein.normalized_distance(form, other)
-
-
-def _find_reordered(words: Sequence[Word], text: str) -> tuple[int, int] | None:
-    """Where as many printed words (offsets, end exclusive) hold nearly the same ones in another order."""
-    printed = split_words(text)
-    size, missing = len(words), Counter(word.form for word in words)
-    best, best_shared, shared = None, REORDERED_FROM * size, 0
-    for index, word in enumerate(printed):
-        shared += missing[word.form] > 0
-        missing[word.form] -= 1
-        if index >= size:
-            gone = printed[index - size].form
-            missing[gone] += 1
-            shared -= missing[gone] > 0
-        if index >= size - 1 and shared > best_shared:
-            best, best_shared = (printed[index - size + 1].start, word.end), shared
-    return best
-
-
-def _blocks(
-    quoted: Sequence[Word], printed: Sequence[Word], pairs: Sequence[tuple[int | None, int | None]]
-) -> Iterator[tuple[list[Word], list[Word]]]:
-    """The runs of words in which quote and page differ."""
-    ours: list[Word] = []
-    theirs: list[Word] = []
-    for quoted_index, printed_index in pairs:
-        one = quoted[quoted_index] if quoted_index is not None else None
-        other = printed[printed_index] if printed_index is not None else None
-        if one is not None and other is not None and one.form == other.form:
-            if ours or theirs:
-                yield ours, theirs
-            ours, theirs = [], []
-            continue
-        if one is not None:
-            ours.append(one)
-        if other is not None:
-            theirs.append(other)
-    if ours or theirs:
-        yield ours, theirs
+def _follow(first: tuple[int, int], others: Sequence[Sequence[tuple[int, int]]]) -> list[tuple[int, int]]:
+    """One span of each after another, each the nearest; empty when one has none."""
+    run = [first]
+    for spans in others:
+        following = [span for span in spans if span[0] >= run[-1][1]]
+        if not following:
+            return []
+        run.append(min(following))
+    return run
 
 
 # -- elsewhere --

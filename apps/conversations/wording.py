@@ -1,38 +1,36 @@
 """Which differences between a quote and a page change what is said, word by word.
 
-A misspelt ordinary word and a confusion of scanning do not. A difference in a number, date, name, negation,
-modal verb, unit or currency does; so does any word put in the place of another. In doubt it does: a reader
-who is told “altered” looks, one who is told “close” may not.
+A misspelt ordinary word, a confusion of scanning and an article do not (spelling.py). Everything else does:
+a difference in a number, date, name, negation, modal verb, unit or currency, a word in the place of another,
+a word put in or left out. In doubt it does: a reader who is told “altered” looks, one who is told “close” may not.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Sequence
+from typing import Literal
 
-from rapidfuzz.distance import Levenshtein
+from apps.conversations.spelling import is_badly_scanned, is_misspelt
+from apps.conversations.words import Word, joined
 
-# Letters joined by apostrophes, or at a line's end by a hyphen (quotes have a space there); scripts without spaces character by character.
-_CHARACTER_SCRIPTS = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af"
-)
-_WORD = re.compile(
-    rf"[{_CHARACTER_SCRIPTS}]"
-    # A number may hold separators and, as scans have it, letters: 1,200.50, 12/03/2024, 12O, 1st.
-    r"|(?:(?<![\w\)\]%])[-−–])?\d(?:[^\W_]|[.,:/](?=\d|[OoIlSsBZ](?![^\W\d_])))*"
-    rf"|[^\W\d_](?:[^\W_{_CHARACTER_SCRIPTS}]|['’](?=[^\W\d_])|(?:-\s+|\u00ad\s*)(?=[^\W\d_]))*"
-    r"|[%‰$€£¥₹₽₩¢°<>≤≥=±×§]"
-)
-_NUMBER = re.compile(r"-?\d+(?:[.,:/]\d+)*")
-_LINE_HYPHEN = re.compile(r"-\s+|\u00ad\s*")
-_SENTENCE_END = re.compile(r"(?:^|[.!?:;•\n])[\s\"'“”‘’»«(\[\d.\-–—•*]*\Z")
+Kind = Literal[
+    "number",
+    "negation",
+    "modal",
+    "unit",
+    "name",
+    "sign",
+    "word",
+    "added",
+    "left_out",
+    "order",
+    "ellipsis",
+    "spelling",
+]
+"""What sort of difference: `spelling` is the only one that does not change what is said."""
 
-# How scans confuse, one form for each group. Only letters and digits against each other, never two digits.
-_SCAN_GROUPS = (("rn", "m"), ("cl", "d"), ("vv", "w"), ("ii", "u"), ("li", "h"))
-_SCAN_LETTERS = str.maketrans("015826|!", "olsbzbll")
-_SCAN_SAME = str.maketrans("ij", "ll")
+_NUMBER = re.compile(r"\^?-?[.,]?\d+(?:[.,:/]\d+)*")
 
 
 def _words(text: str) -> frozenset[str]:
@@ -72,131 +70,122 @@ _QUANTITIES = _words("""
     aug sep sept oct nov dec monday tuesday wednesday thursday friday saturday sunday
     eins zwei drei vier fünf sechs sieben acht neun zehn
 """)
-_CRITICAL = _NEGATIONS | _MODALS | _UNITS | _QUANTITIES
+_OF_MEANING = _NEGATIONS | _MODALS | _UNITS | _QUANTITIES
+_UNIT_SIGNS = frozenset("%‰$€£¥°′″")
 _ARTICLES = frozenset({"a", "an", "the", "of"})
-_OPPOSITE_PREFIXES = ("un", "in", "im", "ir", "il", "non", "dis", "mis", "de", "a", "ab", "anti", "counter")
+# Words that with the next one make its opposite, if nothing parts them: in valid, a typical.
+_JOINS_TO_OPPOSITE = frozenset({"in", "a"})
+_SHORTEST_OPPOSITE = 4
+
+# Negations that deny the words behind them, and those that deny the words before them.
+_DENYING_BEFORE = _words("""
+    not never no nicht nie niemals kein keine keinen keinem keiner keines ne pas jamais no nunca jamás non mai
+    não nunca niet geen inte ikke не нет ни δεν δε μη μην όχι لا لم لن ليس ما 不 未 没 沒 無 无
+""")
+_DENYING_BEHIND = _words("nicht niet नहीं")
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A word of a text. form: folded for comparing. start, end: offsets in the text, end exclusive."""
+def changes_meaning(quoted: Sequence[Word], printed: Sequence[Word], known: Container[str] = ()) -> bool:
+    """Whether one run of words standing in the place of another (either may be empty) says something else.
 
-    form: str
-    start: int
-    end: int
-    is_name: bool
-
-    @property
-    def is_numeric(self) -> bool:
-        return any(character.isdigit() for character in self.form)
-
-    @property
-    def is_critical(self) -> bool:
-        return self.is_numeric or self.is_name or self.form in _CRITICAL or not self.form[0].isalnum()
-
-
-def split_words(text: str) -> list[Word]:
-    """The words, numbers and meaningful signs of a text, in order; other punctuation says nothing here."""
-    words: list[Word] = []
-    for match in _WORD.finditer(text):
-        given = _LINE_HYPHEN.sub("", match[0])
-        form = unicodedata.normalize("NFKC", given).casefold().replace("’", "").replace("'", "")
-        form = form.replace("−", "-").replace("–", "-")
-        if not form:
-            continue
-        before = text[max(0, match.start() - 40) : match.start()]
-        is_name = given[0].isupper() and not _SENTENCE_END.search(before)
-        words.append(Word(form, match.start(), match.end(), is_name))
-    return words
-
-
-def changes_meaning(quoted: Sequence[Word], printed: Sequence[Word]) -> bool:
-    """Whether one run of words standing in the place of another (either may be empty) says something else."""
-    one, other = ("".join(word.form for word in words) for words in (quoted, printed))
-    if one == other:
+    known: forms that stand elsewhere on the page, words of their own rather than misspelt ones.
+    """
+    if joined(quoted) == joined(printed):
         return not says_the_same(quoted, printed)
     if len(quoted) == len(printed):
-        return any(_word_changes_meaning(a, b) for a, b in zip(quoted, printed, strict=True))
+        return any(_word_changes_meaning(*pair, known) for pair in zip(quoted, printed, strict=True))
     if quoted and printed:
         # A misspelt or badly scanned word may also have been cut in two.
-        is_same_word = _looks_alike(one, other) or _is_misspelling(one, other)
+        one, other = joined(quoted), joined(printed)
+        is_same_word = is_badly_scanned(one, other, known) or is_misspelt(one, other, known)
         return not (is_same_word and critical_forms(quoted) == critical_forms(printed))
-    # A printed word left out may be a harmless one; a word put in is not on the page at all.
-    return any(
-        word.form not in _ARTICLES and (word.is_critical or bool(quoted)) for word in (*quoted, *printed)
-    )
+    return not all(_is_article(word) for word in (*quoted, *printed))
 
 
 def says_the_same(quoted: Sequence[Word], printed: Sequence[Word]) -> bool:
     """Whether the same letters, cut into other words, hold the same numbers, negations and modal verbs."""
-    # On pages printed with a space after each letter, words are not to be had: letters have to do.
-    is_spaced_out = len(printed) > 1.5 * len(quoted) + 2
-    return is_spaced_out or critical_forms(quoted) == critical_forms(printed)
+    # On pages printed with a space after each letter or with none at all, letters have to do.
+    fewer, more = sorted((len(quoted), len(printed)))
+    if more > 1.5 * fewer + 2:
+        return True
+    if (
+        _sharp_s(quoted) is not None
+        and _sharp_s(printed) is not None
+        and _sharp_s(quoted) != _sharp_s(printed)
+    ):
+        return False
+    # `1 450` with a no-break space is one number, and as good as two words beside two words.
+    return any(
+        critical_forms(quoted, is_joined=is_joined) == critical_forms(printed, is_joined=is_joined)
+        for is_joined in (False, True)
+    )
 
 
-def critical_forms(words: Sequence[Word]) -> list[str]:
-    """The numbers, negations and modal verbs among words, sorted."""
+def critical_forms(words: Sequence[Word], *, is_joined: bool = False) -> list[str]:
+    """The numbers, negations, modal verbs and signs among words, sorted.
+
+    is_joined: numbers with no-break spaces inside are taken as one.
+    """
     forms: list[str] = []
-    for word in words:
+    for place, word in enumerate(words):
         if word.is_numeric:
-            forms += _NUMBER.findall(word.form)
+            forms += _NUMBER.findall(word.form.replace(" ", "") if is_joined else word.form)
         elif word.form == "cannot":
             forms += ["can", "not"]
-        elif word.form in _NEGATIONS or word.form in _MODALS:
+        elif word.is_sign or word.form in _NEGATIONS or word.form in _MODALS:
             forms.append(word.form)
+        elif word.form in _JOINS_TO_OPPOSITE and place + 1 < len(words):
+            follower = words[place + 1]
+            if follower.form.isalpha() and len(follower.form) >= _SHORTEST_OPPOSITE:
+                forms.append(word.form)
     return sorted(forms)
 
 
-def _looks_alike(one: str, other: str) -> bool:
-    """Whether a scan may have made one of the other: equal once shapes that are confused are made one."""
-    if _digits_differ(one, other):
+def denies(word: Word, *, is_before: bool) -> bool:
+    """Whether a word standing right before or right behind others denies them."""
+    return word.form in (_DENYING_BEFORE if is_before else _DENYING_BEHIND)
+
+
+def kind_of(quoted: Sequence[Word], printed: Sequence[Word]) -> Kind:
+    """What sort of difference that changes what is said two runs of words make, by the gravest of their words."""
+    words = [*quoted, *printed]
+    for kind, belongs in _KINDS:
+        if any(belongs(word) for word in words):
+            return kind
+    if quoted and printed:
+        return "word"
+    return "added" if quoted else "left_out"
+
+
+_KINDS: tuple[tuple[Kind, Callable[[Word], bool]], ...] = (
+    ("negation", lambda word: word.form in _NEGATIONS),
+    ("number", lambda word: word.is_numeric or word.form in _QUANTITIES),
+    ("modal", lambda word: word.form in _MODALS),
+    ("unit", lambda word: word.form in _UNITS or word.form in _UNIT_SIGNS),
+    ("sign", lambda word: word.is_sign),
+    ("name", lambda word: word.is_name),
+)
+
+
+def _is_article(word: Word) -> bool:
+    # A capital A may be the name of a schedule.
+    return word.form in _ARTICLES and word.given != "A"
+
+
+def _sharp_s(words: Sequence[Word]) -> int | None:
+    """How many words have an ß; None in capitals, which have none."""
+    if any(word.given.isupper() and "SS" in word.given for word in words):
+        return None
+    return sum("ß" in word.form for word in words)
+
+
+def _word_changes_meaning(quoted: Word, printed: Word, known: Container[str]) -> bool:
+    if quoted.form == printed.form or (_is_article(quoted) and _is_article(printed)):
         return False
-    return scan_shape(one) == scan_shape(other)
-
-
-def scan_shape(form: str) -> str:
-    """One form for all that a scan confuses."""
-    form = form.translate(_SCAN_LETTERS)
-    for written, read in _SCAN_GROUPS:
-        form = form.replace(written, read)
-    return form.translate(_SCAN_SAME)
-
-
-def _digits_differ(one: str, other: str) -> bool:
-    """Whether at some place both have a digit, and not the same one."""
-    if len(one) != len(other):
-        return sorted(filter(str.isdigit, one)) != sorted(filter(str.isdigit, other))
-    return any(a != b and a.isdigit() and b.isdigit() for a, b in zip(one, other, strict=True))
-
-
-def _word_changes_meaning(quoted: Word, printed: Word) -> bool:
-    one, other = quoted.form, printed.form
-    if one == other or (one in _ARTICLES and other in _ARTICLES):
-        return False
-    if one in _CRITICAL and other in _CRITICAL:
+    if quoted.form in _OF_MEANING and printed.form in _OF_MEANING:
         return True
-    if _looks_alike(one, other):
+    if is_badly_scanned(quoted.form, printed.form, known):
         return False
-    if quoted.is_critical or printed.is_critical:
+    if quoted.is_name or printed.is_name or {quoted.form, printed.form} & _OF_MEANING:
         return True
-    return not _is_misspelling(one, other)
-
-
-def _is_misspelling(one: str, other: str) -> bool:
-    """Whether two ordinary words are one word written wrongly, as far as letters can tell.
-
-    It cannot tell `form` from `from` by meaning; opposites that differ in a prefix or in -or/-ee are known.
-    """
-    short, long = sorted((one, other), key=len)
-    if len(short) < 4:
-        return False
-    if any(long == prefix + short for prefix in _OPPOSITE_PREFIXES):
-        return False
-    if short.endswith("less") != long.endswith("less") or short.endswith("ful") != long.endswith("ful"):
-        return False
-    if any(a.endswith(("er", "or")) and b.endswith("ee") for a, b in ((one, other), (other, one))):
-        return False
-    distance = Levenshtein.distance(one, other)
-    return distance <= 1 or (
-        distance <= 2 and len(short) >= 8 and one[0] == other[0] and one[-1] == other[-1]
-    )
+    return not is_misspelt(quoted.form, printed.form, known)

@@ -99,14 +99,14 @@ ALTERED = {
     "a sign": "5 to 10 units - at 5 °C without delay",
     "numbers run together": "510 units - at -5 °C without delay",
     "less for more": "against all losses of less than 5 % per annum",
+    "a qualifying word missing": "It is notable that nothing in this clause limits the audit. The tenant shall pay the landlord",
     "before for after": "to the Tenant within thirty days before the end of the term",
 }
 CLOSE = {
-    "a misspelt word": "Either party may termimate this Lease with 120 days' written notice",
+    "a misspelt word": "Either party may terminnate this Lease with 120 days' written notice",
     "a letter missing": "provided that the Tenant is not in defauilt. The landlord shall return",
     "an article missing": "shall return security deposit of $1,200.50 to the Tenant within thirty days",
     "a comma missing": "written notice to the other party provided that the Tenant is not in default",
-    "an ordinary word missing": "It is notable that nothing in this clause limits the audit. The tenant shall pay the landlord",
     "scan: rn for m": "Either party may terrninate this Lease with 120 days' written notice",
     "scan: l for I": "Either party may terminate thls Lease with 120 days' written notice",
     "scan: O for 0": "Either party may terminate this Lease with 12O days' written notice",
@@ -138,10 +138,55 @@ def test_a_quote_gets_its_verdict(quote: str, verdict: Verdict) -> None:
         assert verdict == "close" or found.differences
 
 
-def test_a_difference_names_both_wordings() -> None:
+def test_a_difference_names_both_wordings_and_the_words_around_them() -> None:
     [difference] = check(ALTERED["a number"]).differences
-    assert (difference.quoted, difference.printed) == ("90", "120")
-    assert difference.to_json() == {"quoted": "90", "printed": "120"}
+    assert difference.to_json() == {
+        "kind": "number",
+        "quoted": "90",
+        "printed": "120",
+        "before": "this Lease with",
+        "after": "days' written notice",
+        "matters": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("quote", "kind", "quoted", "printed"),
+    [
+        (ALTERED["a negation dropped"], "negation", "", "not"),
+        (ALTERED["a modal verb"], "modal", "shall", "may"),
+        (ALTERED["a unit"], "unit", "weeks", "days"),
+        (ALTERED["a name"], "name", "Gamma", "Beta"),
+        (ALTERED["a currency dropped"], "unit", "", "$"),
+        (ALTERED["a qualifying word missing"], "left_out", "", "internal"),
+        (CLOSE["a misspelt word"], "spelling", "terminnate", "terminate"),
+        ("may promptly terminate this Lease with 120 days", "added", "promptly", ""),
+    ],
+)
+def test_a_difference_says_of_what_kind_it_is(quote: str, kind: str, quoted: str, printed: str) -> None:
+    [difference] = check(quote).differences
+    assert (difference.kind, difference.quoted, difference.printed) == (kind, quoted, printed)
+    assert difference.matters == (kind != "spelling")
+
+
+def test_a_quote_that_leaves_out_its_middle_shows_what_it_left_out() -> None:
+    found = check("Either party may terminate this Lease [...] provided that the Tenant is not in default")
+    assert found.verdict == "altered"
+    [difference] = found.differences
+    assert difference.kind == "ellipsis"
+    assert difference.printed == "with 120 days' written notice to the other party,"
+    assert LEASE[found.start : found.end].endswith("in default")
+
+
+def test_parts_of_a_quote_in_another_order_are_no_quote_with_its_middle_left_out() -> None:
+    found = check("The lessor pays the lessee … Either party may terminate this Lease")
+    assert found.verdict == "not_found"
+
+
+def test_words_cut_off_behind_their_negation_are_altered() -> None:
+    found = check("in default. The landlord shall return the security deposit")
+    assert found.verdict == "altered"
+    assert [difference.printed for difference in found.differences] == ["not"]
 
 
 def test_words_that_stand_nowhere_are_not_found() -> None:
@@ -254,7 +299,8 @@ def test_whole_words_of_a_page_are_exact_wherever_they_stand(data: st.DataObject
     length = data.draw(st.integers(8, 30))
     quote = " ".join(words[start : start + length])
     found = check(quote)
-    assert found.verdict == "exact"
+    is_denied = start > 0 and words[start - 1] == "not"
+    assert found.verdict == ("altered" if is_denied else "exact")
     assert found.start is not None
 
 
