@@ -9,9 +9,10 @@ from ninja import Router
 from ninja.responses import Status
 
 from apps.api.auth import ApiRequest
-from apps.api.schemas import AnswerOut, AnswerState, AskedOut, CoverageOut
+from apps.api.schemas import AnswerOut, AnswerState, AskedOut, ContinueIn, CoverageOut, PlanOut
 from apps.api.shapes import answer_shape, asked_shape
 from apps.conversations.access import answer_for
+from apps.conversations.continuing import continue_answer, plan_to_continue
 from apps.conversations.coverage import coverage
 from apps.conversations.export import FORMATS, export_response
 from apps.conversations.services import retry_answer, stop_answer
@@ -27,7 +28,6 @@ _FILES: dict[str, Any] = {
         }
     }
 }
-
 
 
 @router.get("/answers/{answer_id}", response=AnswerOut, summary="Show an answer")
@@ -62,8 +62,30 @@ def post_answer_stop(request: ApiRequest, answer_id: str) -> Status[dict[str, An
     return Status(202 if was_running else 200, {"id": answer.pk, "status": answer.status})
 
 
+@router.get("/answers/{answer_id}/continue", response=PlanOut, summary="What going on would take")
+def get_answer_continue(request: ApiRequest, answer_id: str) -> dict[str, Any]:
+    """For an answer with the notice `cut`; 409 `not_cut` for any other. Calls nobody."""
+    return plan_to_continue(answer_for(request.user, answer_id, Right.CONTRIBUTE)).to_json()
+
+
+@router.post("/answers/{answer_id}/continue", response={202: AskedOut}, summary="Go on with a cut answer")
+def post_answer_continue(
+    request: ApiRequest, answer_id: str, body: ContinueIn | None = None
+) -> Status[dict[str, Any]]:
+    """The rest of an answer with the notice `cut`, in a new answer beside it that holds the whole text.
+
+    Its plan says whose end it writes (`plan.continues`). Sent twice, it goes on once. 409 like asking.
+    """
+    answer = answer_for(request.user, answer_id, Right.CONTRIBUTE)
+    seen_hosts = body.hosts if body is not None else None
+    return Status(202, asked_shape(continue_answer(request.user, answer, seen_hosts=seen_hosts)))
+
+
 @router.post("/answers/{answer_id}/retry", response={202: AskedOut}, summary="Answer anew")
 def post_answer_retry(request: ApiRequest, answer_id: str) -> Status[dict[str, Any]]:
-    """A failed or stopped answer's question once more, as a new answer beside it; 409 `not_failed` otherwise."""
+    """A failed or stopped answer's question once more, as a new answer beside it; 409 `not_failed` otherwise.
+
+    Only hosts of its plan are asked: 409 `plan_changed` when none of them can answer now.
+    """
     answer = answer_for(request.user, answer_id, Right.CONTRIBUTE)
     return Status(202, asked_shape(retry_answer(request.user, answer)))

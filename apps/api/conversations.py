@@ -75,7 +75,10 @@ def list_questions(request: ApiRequest, conversation_id: str, paging: Query[Pagi
                 "in": "header",
                 "name": "Idempotency-Key",
                 "schema": {"type": "string", "maxLength": 80},
-                "description": "Sent again with the same key, the question is not asked again.",
+                "description": (
+                    "The same question sent again with its key is not asked again; another one with it "
+                    "is refused with 409 `key_used`."
+                ),
             }
         ]
     },
@@ -96,5 +99,6 @@ def post_question(request: ApiRequest, conversation_id: str, body: AskIn) -> Sta
         chosen_selection(body),
         parent_in(request, conversation, body),
         idempotency_key(request),
+        seen_hosts=body.hosts,
     )
     return Status(202, asked_shape(answer))

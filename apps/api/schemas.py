@@ -164,6 +164,17 @@ class AskIn(Body):
     parent_answer: UUID | None = Field(
         None, description="The answer this follows. Omitted: the conversation's newest; null: none."
     )
+    hosts: list[Annotated[str, Field(max_length=80)]] | None = Field(
+        None,
+        max_length=10,
+        description="Endpoints that a plan named: 409 `plan_changed` when another would answer. Omitted: any.",
+    )
+
+
+class ContinueIn(Body):
+    hosts: list[Annotated[str, Field(max_length=80)]] | None = Field(
+        None, max_length=10, description="As in asking."
+    )
 
 
 class PageRangeOut(Schema):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from django.http import Http404, HttpResponse, JsonResponse
@@ -15,6 +17,7 @@ from apps.conversations import services
 from apps.conversations.access import answer_for
 from apps.conversations.cited import CitedPage, cited_entry, cited_page
 from apps.conversations.composer import composer_for
+from apps.conversations.continuing import continue_answer
 from apps.conversations.coverage import coverage as coverage_of
 from apps.conversations.coverage_sheet import coverage_strips
 from apps.conversations.export import FORMATS, copy_answer, export_response
@@ -72,13 +75,29 @@ def retry(request: HtmxRequest, workspace_slug: str, answer_id: uuid.UUID) -> Ht
     """Ask a failed or stopped answer's question again, as a new answer beside it."""
     workspace = workspace_for(request.user, workspace_slug)
     found = answer_for(request.user, answer_id, Right.CONTRIBUTE, workspace)
+    return _show_beside(request, found, partial(services.retry_answer, request.user, found))
+
+
+@require_POST
+def go_on(request: HtmxRequest, workspace_slug: str, answer_id: uuid.UUID) -> HttpResponse:
+    """Go on with an answer that its longest length cut, as a new answer beside it."""
+    workspace = workspace_for(request.user, workspace_slug)
+    found = answer_for(request.user, answer_id, Right.CONTRIBUTE, workspace)
+    hosts = request.POST.getlist("hosts")
+    return _show_beside(
+        request, found, partial(continue_answer, request.user, found, seen_hosts=hosts or None)
+    )
+
+
+def _show_beside(request: HtmxRequest, answer: Answer, make: Callable[[], Answer]) -> HttpResponse:
+    """The conversation at the answer that `make` puts beside this one; its refusal in words."""
     try:
-        anew = services.retry_answer(request.user, found)
+        anew = make()
     except Refused as refused:
         return refusal(request, 422 if request.htmx else refused.status, refused.sentence, refused.code)
     if not request.htmx:
-        return redirect(conversation_url(found.question.conversation, anew))
-    pane = pane_context(request, found.question.conversation, tip=anew)
+        return redirect(conversation_url(answer.question.conversation, anew))
+    pane = pane_context(request, answer.question.conversation, tip=anew)
     return render(request, "conversations/_pane.html", pane)
 
 

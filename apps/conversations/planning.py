@@ -108,6 +108,8 @@ def plan_continuation(
     added_tokens: of what is new behind it. Refused with a code like any plan.
     """
     request = _Request(prompt_tokens + added_tokens, added_tokens, tuple(pages), 0)
+    if not offers:
+        return request.refuse("no_endpoint", "The host that wrote it is not connected any more.")
     refusal = _refuse_before_fit(request, Choices(), offers)
     if refusal:
         return refusal

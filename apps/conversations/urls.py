@@ -19,6 +19,7 @@ urlpatterns = [
     path(_answer, answer_views.answer, name="answer"),
     path(f"{_answer}stop/", answer_views.stop, name="stop"),
     path(f"{_answer}retry/", answer_views.retry, name="retry"),
+    path(f"{_answer}continue/", answer_views.go_on, name="continue"),
     path(f"{_answer}coverage/", answer_views.coverage, name="coverage"),
     path(f"{_answer}coverage.json", answer_views.coverage_json, name="coverage-json"),
     path(f"{_answer}cite/<int:ordinal>/<int:number>/", answer_views.cite, name="cite"),

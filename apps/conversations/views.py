@@ -239,14 +239,17 @@ def _refuse_question(
     form: QuestionForm,
     refused: Refused,
 ) -> HttpResponse:
-    """The sentence where the plan stands; the question stays in its box."""
+    """The sentence where the plan stands; the question stays in its box. A plan that changed is shown anew."""
+    line = None
+    if refused.code == "plan_changed":
+        line = _plan_line(request, corpus, form.cleaned_data, tip)
     if request.htmx:
-        context = {"workspace": corpus.workspace, "corpus": corpus, "line": None, "refusal": refused.sentence}
+        context = {"workspace": corpus.workspace, "corpus": corpus, "line": line, "refusal": refused.sentence}
         response = render(request, "conversations/_plan_answer.html", context, status=422)
         response["HX-Retarget"], response["HX-Reswap"] = "#plan", "outerHTML"
         return response
     return _whole_page(
-        request, corpus, conversation, tip, form, refusal=refused.sentence, status=refused.status
+        request, corpus, conversation, tip, form, line=line, refusal=refused.sentence, status=refused.status
     )
 
 

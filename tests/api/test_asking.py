@@ -14,6 +14,7 @@ from tests.factories import (
     make_conversation,
     make_corpus,
     make_document,
+    make_plan,
     make_question,
     make_workspace,
 )
@@ -128,9 +129,42 @@ def test_the_same_key_asks_once(bob: Caller, ready: Corpus) -> None:
     )
     assert first.json() == again.json() != other.json()
     assert Answer.objects.count() == 2
+    for change in ({"text": "Another?"}, {"model": "maverick"}, {"selection": {"documents": []}}):
+        refused = bob.post(path, {**QUESTION, **change}, headers={"Idempotency-Key": "one"})
+        assert (refused.status_code, error_code(refused)) == (409, "key_used")
+        assert refused.json()["error"]["details"]["answer_id"] == first.json()["answer_id"]
+    assert Answer.objects.count() == 2
     for key in ("k" * 81, "clé"):
         refused = bob.post(path, QUESTION, headers={"Idempotency-Key": key})
         assert (refused.status_code, error_code(refused)) == (422, "bad_idempotency_key")
+
+
+def test_another_host_than_the_client_named_is_409_with_the_new_plan(bob: Caller, ready: Corpus) -> None:
+    path = f"/conversations/{make_conversation(ready, bob.user).pk}/questions"
+    refused = bob.post(path, {**QUESTION, "hosts": ["another"]})
+    assert (refused.status_code, error_code(refused)) == (409, "plan_changed")
+    endpoint = refused.json()["error"]["details"]["endpoint"]
+    assert not Question.objects.exists()
+    assert bob.post(path, {**QUESTION, "hosts": [endpoint]}).status_code == 202
+
+
+def test_a_cut_answer_goes_on_at_a_price_that_is_told_before(bob: Caller, ready: Corpus) -> None:
+    answer = make_answer(
+        make_question(make_conversation(ready, bob.user)),
+        "The lease ends",
+        plan=make_plan("quote-finder", "quotes"),
+        notices=[{"code": "cut", "sentence": "Cut."}],
+    )
+    plan = bob.get(f"/answers/{answer.pk}/continue").json()
+    assert (plan["fits"], plan["endpoint"]) == (True, "quote-finder")
+    assert plan["cost_usd"] is not None
+    asked = bob.post(f"/answers/{answer.pk}/continue", {"hosts": ["quote-finder"]})
+    assert asked.status_code == 202
+    going_on = bob.get(f"/answers/{asked.json()['answer_id']}").json()
+    assert going_on["text"] == "The lease ends"
+    assert going_on["plan"]["continues"]["answer"] == str(answer.pk)
+    refused = bob.post(f"/answers/{going_on['id']}/continue", {})
+    assert (refused.status_code, error_code(refused)) == (409, "not_cut")
 
 
 def test_what_does_not_fit_is_409_with_numbers_and_stores_nothing(bob: Caller, ready: Corpus) -> None:
@@ -272,7 +306,9 @@ def test_stop_ends_what_runs_and_leaves_what_ended(bob: Caller, ready: Corpus) -
 
 
 def test_a_retry_is_a_new_answer_beside_the_old_one(bob: Caller, ready: Corpus) -> None:
-    failed = make_answer(make_question(make_conversation(ready, bob.user)), status=Answer.Status.FAILED)
+    plan = make_plan("quote-finder", "quotes")
+    question = make_question(make_conversation(ready, bob.user))
+    failed = make_answer(question, status=Answer.Status.FAILED, plan=plan)
     retried = bob.post(f"/answers/{failed.pk}/retry")
     assert retried.status_code == 202
     assert retried.json()["question_id"] == str(failed.question_id)

@@ -8,7 +8,7 @@ import re
 import pytest
 from django.urls import reverse
 
-from apps.conversations.models import Answer, Conversation, Question, Verdict
+from apps.conversations.models import Answer, Conversation, Question, ReadingPass, Verdict
 from apps.library.models import Document
 from apps.library.services import delete_document
 from apps.llm.providers.scripted import Script
@@ -24,6 +24,7 @@ from tests.conversations.room import (
 from tests.factories import (
     add_evidence,
     make_answer,
+    make_plan,
     make_question,
 )
 
@@ -91,7 +92,7 @@ def test_stopping_an_ended_answer_changes_nothing(room: Room) -> None:
 
 def test_a_failed_answer_keeps_what_came_and_offers_retry(room: Room, script: Script) -> None:
     Answer.objects.filter(pk=room.answer.pk).update(
-        status=Answer.Status.FAILED, error_sentence="The stream was cut."
+        status=Answer.Status.FAILED, error_sentence="The stream was cut.", plan=make_plan("scripted")
     )
     client = room.client("alice")
     words = plain(client.get(room.url("detail")))
@@ -101,6 +102,54 @@ def test_a_failed_answer_keeps_what_came_and_offers_retry(room: Room, script: Sc
     assert "<answer-stream" in page
     assert "2 of 2" not in page
     assert Answer.objects.filter(question=room.answer.question).count() == 2
+
+
+def cut_answer(room: Room) -> None:
+    notice = {"code": "cut", "sentence": "The answer reached its longest length and was cut there."}
+    Answer.objects.filter(pk=room.answer.pk).update(notices=[notice], plan=make_plan("scripted"))
+    ReadingPass.objects.filter(answer=room.answer).update(endpoint_id="scripted")
+
+
+@pytest.mark.parametrize("headers", [HTMX, {}], ids=["htmx", "no JavaScript"])
+def test_a_cut_answer_says_what_going_on_costs_and_goes_on(
+    room: Room, script: Script, headers: dict[str, str]
+) -> None:
+    cut_answer(room)
+    client = room.client("alice")
+    page = body(client.get(room.url("detail")))
+    assert f'action="{room.url("continue")}"' in page
+    assert re.search(r"Continue <span[^>]*>\$[0-9.]+–\$?[0-9.]+</span>", page)
+    assert '<input type="hidden" name="hosts" value="scripted">' in page
+
+    response = client.post(room.url("continue"), {"hosts": ["scripted"]}, headers=headers, follow=True)
+    assert response.status_code == 200
+    assert "<answer-stream" in body(response)
+    assert "120 days" in body(response)
+    going_on = Answer.objects.exclude(pk=room.answer.pk).get(question=room.answer.question)
+    assert going_on.plan["continues"]["answer"] == str(room.answer.pk)
+
+
+def test_only_a_cut_answer_offers_to_go_on(room: Room, script: Script) -> None:
+    client = room.client("alice")
+    assert room.url("continue") not in body(client.get(room.url("detail")))
+    assert client.post(room.url("continue")).status_code == 409
+    assert client.post(room.url("continue"), headers=HTMX).status_code == 422
+
+
+def test_another_host_than_the_button_named_is_not_asked(room: Room, script: Script) -> None:
+    cut_answer(room)
+    refused = room.client("alice").post(room.url("continue"), {"hosts": ["another"]}, headers=HTMX)
+    assert refused.status_code == 422
+    assert "another host was shown" in plain(refused)
+
+
+def test_a_cut_answer_whose_host_is_gone_says_so_instead_of_a_button(room: Room, script: Script) -> None:
+    cut_answer(room)
+    Answer.objects.filter(pk=room.answer.pk).update(plan=make_plan("gone"))
+    ReadingPass.objects.filter(answer=room.answer).update(endpoint_id="gone")
+    page = room.client("alice").get(room.url("detail"))
+    assert room.url("continue") not in body(page)
+    assert "It cannot go on now" in plain(page)
 
 
 def test_a_finished_answer_is_not_retried(room: Room) -> None:

@@ -161,6 +161,33 @@ def test_a_first_question_sent_twice_is_asked_once(room: Room, script: Script) -
     assert Conversation.objects.filter(owner=room.people["alice"]).count() == 3
 
 
+def test_a_form_whose_key_is_used_for_another_question_says_so(room: Room, script: Script) -> None:
+    client = room.client("alice")
+    key = {"idempotency_key": "one"}
+    client.post(room.url("ask"), {"text": "And the keys?", **key}, headers=HTMX)
+    refused = client.post(room.url("ask"), {"text": "And the garden?", **key}, headers=HTMX)
+
+    assert refused.status_code == 422
+    assert "Another question was asked with this key" in plain(refused)
+    assert not Question.objects.filter(text="And the garden?").exists()
+
+
+@pytest.mark.parametrize("headers", [HTMX, {}], ids=["htmx", "no JavaScript"])
+def test_a_plan_that_changed_since_it_was_shown_comes_back_before_anybody_is_asked(
+    room: Room, script: Script, headers: dict[str, str]
+) -> None:
+    client = room.client("alice")
+    asked = {"text": "And the keys?", "hosts": ["deepinfra-maverick"]}
+    refused = client.post(room.url("ask"), asked, headers=headers)
+
+    assert refused.status_code == (422 if headers else 409)
+    assert "Nothing was asked: localhost would answer now" in plain(refused)
+    assert '<input type="hidden" name="hosts" value="scripted">' in body(refused)
+    assert not Question.objects.filter(text="And the keys?").exists()
+    client.post(room.url("ask"), {**asked, "hosts": ["scripted"]}, headers=headers)
+    assert Question.objects.filter(text="And the keys?").exists()
+
+
 def test_a_form_without_javascript_leads_to_the_answer(room: Room, script: Script) -> None:
     response = room.client("bob").post(room.url("ask-first"), {"text": "When is the rent due?"})
     answer = Answer.objects.get(question__asked_by=room.people["bob"])

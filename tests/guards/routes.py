@@ -215,6 +215,7 @@ WORKSPACE: dict[str, Route] = {
     _answer: page(VIEWERS),
     f"{_answer}stop/": change(ASKER),
     f"{_answer}retry/": replace(change(ASKER), swaps={"answer_id": "failed_answer_id"}),
+    f"{_answer}continue/": replace(change(ASKER), swaps={"answer_id": "cut_answer_id"}),
     f"{_answer}coverage/": page(VIEWERS),
     f"{_answer}coverage.json": page(VIEWERS),
     f"{_answer}cite/<int:ordinal>/<int:number>/": page(VIEWERS),
@@ -282,6 +283,9 @@ API: dict[str, Route] = {
     f"{_v1}answers/<answer_id>/stop": api(post=Call(ASKER, {})),
     f"{_v1}answers/<answer_id>/retry": replace(
         api(post=Call(ASKER, {})), swaps={"answer_id": "failed_answer_id"}
+    ),
+    f"{_v1}answers/<answer_id>/continue": replace(
+        api(get=Call(ASKER), post=Call(ASKER, {})), swaps={"answer_id": "cut_answer_id"}
     ),
     f"{_v1}usage": api(get=Call(ADMINS | {OPERATOR, OUTSIDER})),
     _v1: Route(

@@ -34,6 +34,7 @@ from tests.factories import (
     make_corpus,
     make_document,
     make_figure,
+    make_plan,
     make_question,
     make_user,
     make_workspace,
@@ -206,11 +207,14 @@ def _contents(workspace: Workspace, asker: User, owner: User, *, is_shared: bool
 
 
 def _asked(corpus_id: str, asker: User, *, is_shared: bool) -> dict[str, str]:
-    """Ids of a conversation with an answer that cites, and of one that failed."""
+    """Ids of a conversation with an answer that cites, of one that failed, and of one that was cut."""
     corpus = CorpusEntry.objects.filter(corpus_id=corpus_id).select_related("corpus__workspace")[0].corpus
     answer = make_answered(corpus, asker)
     conversation = answer.question.conversation
-    failed = make_answer(make_question(conversation), status=Answer.Status.FAILED)
+    plan = make_plan("quote-finder", "quotes")
+    failed = make_answer(make_question(conversation), status=Answer.Status.FAILED, plan=plan)
+    notices = [{"code": "cut", "sentence": "Cut."}]
+    cut = make_answer(make_question(conversation), "Half of", notices=notices, plan=plan)
     if is_shared:
         conversation.shared_at = conversation.created_at
         conversation.save(update_fields=["shared_at"])
@@ -218,6 +222,7 @@ def _asked(corpus_id: str, asker: User, *, is_shared: bool) -> dict[str, str]:
         "conversation_id": str(conversation.pk),
         "answer_id": str(answer.pk),
         "failed_answer_id": str(failed.pk),
+        "cut_answer_id": str(cut.pk),
     }
 
 

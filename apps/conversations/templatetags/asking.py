@@ -8,9 +8,13 @@ from django import template
 from django.template import Context
 
 from apps.common.http import HtmxRequest
+from apps.connections.services import usable_endpoints_for
 from apps.conversations.composer import SUGGESTIONS, composer_for, conversations_of
+from apps.conversations.continuing import is_cut, plan_to_continue
 from apps.conversations.coverage import coverage_counts
+from apps.conversations.export_sources import citation_words
 from apps.conversations.models import Answer, Conversation, Evidence
+from apps.conversations.plan_line import PlanLine, plan_line
 from apps.conversations.services import LONGEST_QUESTION
 from apps.library.models import Corpus
 from apps.llm.names import family_name
@@ -47,11 +51,26 @@ def _first_question(request: HtmxRequest, corpus: Corpus) -> str:
     return "" if has_asked else corpus.suggested_question
 
 
+@register.simple_tag
+def continue_line(answer: Answer) -> PlanLine | None:
+    """What going on with an answer would take; None, and no query, unless its longest length cut it."""
+    if not is_cut(answer):
+        return None
+    states = usable_endpoints_for(answer.question.conversation.workspace)
+    return plan_line(plan_to_continue(answer), states)
+
+
 @register.filter
 def document_name(evidence: Evidence) -> str:
     """The name under which a quoted document was sent."""
     names = {entry["ordinal"]: str(entry["name"]) for entry in evidence.answer.manifest}
     return names.get(evidence.ordinal or 0, "")
+
+
+@register.filter
+def citation(evidence: Evidence) -> str:
+    """A quote as it is pasted: “quote” (lease.pdf, p. 12)."""
+    return citation_words(evidence, document_name(evidence))
 
 
 @register.filter
