@@ -24,6 +24,7 @@ GET POST /corpora/{corpus_id}/conversations
 POST /conversations/{conversation_id}/questions
 GET /answers/{answer_id}
 GET /answers/{answer_id}/coverage
+GET /answers/{answer_id}/export
 GET /answers/{answer_id}/events
 POST /answers/{answer_id}/stop
 POST /answers/{answer_id}/retry
