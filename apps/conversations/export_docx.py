@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from django.utils import timezone
 from docx import Document
 from docx.document import Document as WordFile
 from docx.enum.style import WD_STYLE_TYPE
@@ -61,6 +62,7 @@ def docx_of(blocks: Iterable[Block], *, title: str) -> bytes:
     # The library's template names itself as author.
     properties = document.core_properties
     properties.title, properties.author, properties.comments = title[:255], "", ""
+    properties.created = properties.modified = timezone.now()
     code = document.styles.add_style("Code", WD_STYLE_TYPE.PARAGRAPH)
     code.font.name, code.font.size = _MONOSPACED, Pt(9)
     _Writer(document).blocks(blocks)
