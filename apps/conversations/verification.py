@@ -24,7 +24,7 @@ from apps.common.folding import FoldedText, fold, fold_plain
 from apps.conversations.alignment import Difference, align, find_differences, find_reordered, likeness
 from apps.conversations.marker_grammar import PageKey
 from apps.conversations.wording import denies, says_the_same
-from apps.conversations.words import RANGE_DASH, Word, split_words
+from apps.conversations.words import DASH, Word, split_words
 
 Verdict = Literal["exact", "close", "altered", "elsewhere", "not_found", "page_only", "invalid"]
 
@@ -200,8 +200,8 @@ def _find_spans(folded_quote: str, words: Sequence[Word], page: FoldedText) -> l
     return spans
 
 
-_CUT_NUMBER_BEFORE = re.compile(rf"(?:\d[.,:/]|\d{RANGE_DASH}|(?<!\w)[.,]|(?<![\w)\]%])[-−–])\Z")
-_CUT_NUMBER_AFTER = re.compile(rf"[.,:/]\d|{RANGE_DASH}\d|[⁺⁻²³¹⁰⁴-⁹]")
+_CUT_NUMBER_BEFORE = re.compile(rf"(?:\d[.,:/]|\d{DASH}|(?<!\w)[.,]|(?<![\w)\]%])[-−–])\Z")
+_CUT_NUMBER_AFTER = re.compile(rf"[.,:/]\d|{DASH}\d|[⁺⁻²³¹⁰⁴-⁹]")
 _HYPHENS = "-\u2010\u2011"
 
 
@@ -271,7 +271,7 @@ def _find_near(quote: str, folded_quote: str, words: Sequence[Word], key: PageKe
     similarity = likeness(quote, text[run_start:run_end])
     differences = (
         *find_differences(quote, words, window, printed, pairs),
-        *_denied(text, run_start, run_end),
+        *_cut_off(text, run_start, run_end),
     )
     is_altered = any(difference.matters for difference in differences)
     verdict: Verdict = "not_found"
@@ -285,12 +285,21 @@ def _find_near(quote: str, folded_quote: str, words: Sequence[Word], key: PageKe
     return Verification(verdict, key, *place, similarity, differences[:_MOST_DIFFERENCES], (place,))
 
 
-def _denied(text: str, start: int, end: int) -> Iterator[Difference]:
+def _cut_off(text: str, start: int, end: int) -> Iterator[Difference]:
+    """What a span of a page leaves out right beside it and must not: a negation, half a number or word."""
     beside = _denial_beside(text, start, end)
     if beside is not None:
         word, is_before = beside
         there = " ".join(text[start:end].split()[:3] if is_before else text[start:end].split()[-3:])
         yield Difference("negation", "", word.given, *(("", there) if is_before else (there, "")))
+    if not _is_whole(text, start, end):
+        whole_start, whole_end = _widen(text, start, end, 0)
+        for cut, whole in (
+            (text[start:end].split()[0], text[whole_start:end].split()[0]),
+            (text[start:end].split()[-1], text[start:whole_end].split()[-1]),
+        ):
+            if cut != whole and fold_plain(cut) != fold_plain(whole.strip(_EDGES)):
+                yield Difference("number" if any(map(str.isdigit, cut)) else "word", cut, whole)
 
 
 def _reordered(quote: str, words: Sequence[Word], key: PageKey, text: str) -> Verification | None:

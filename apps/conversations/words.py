@@ -16,7 +16,7 @@ _MARKS = "".join(
     chr(code) for code in range(0x300, 0x2000) if unicodedata.category(chr(code)) in {"Mn", "Mc"}
 )
 _SUPERSCRIPTS = "\u2070\u00b9\u00b2\u00b3\u2074-\u2079"
-RANGE_DASH = r"(?:\s*[-‐‑‒–—−]\s+|[-‐‑‒–—−])"
+DASH = "[-‐‑‒–—−]"
 _ALNUM = rf"[^\W_{_CHARACTER_SCRIPTS}]"
 _TOKEN = re.compile(
     rf"[{_CHARACTER_SCRIPTS}]"
@@ -25,7 +25,7 @@ _TOKEN = re.compile(
     # A currency printed close to its amount.
     r"|(?:USD|EUR|GBP|CHF|JPY|CNY|AUD|CAD)(?=\d)"
     # The dash of a range, which is no sign of the number behind it, and the bracket of a negative amount: (4,310).
-    rf"|(?<=\d){RANGE_DASH}(?=\d)"
+    rf"|(?<=\d)(?:\s*{DASH}\s+|{DASH})(?=\d)"
     r"|\(\s?(?=[$€£¥]?[\d.,]+\s?\))"
     # A number may hold a sign, separators, no-break spaces, an exponent and, as scans have it, letters:
     # -5, .5, 1,200.50, 12/03/2024, 1 450, 10⁻³, 12O, 1st.

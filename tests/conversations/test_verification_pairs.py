@@ -16,11 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from apps.conversations.verification import SEVERITY, FoldedPages, Verification, verify_quote
+from apps.conversations.verification import FoldedPages, Verification, verify_quote
 
 EXPECTED = {"exact": {"exact"}, "scanned": {"close", "altered"}, "altered": {"altered", "not_found"}}
 """Verdicts that are right for each part of a file."""
+NAMES = {"exact": "true", "scanned": "true, badly written", "altered": "altered"}
 
+README = Path(__file__).parents[2] / "apps" / "conversations" / "README.md"
 _CHANGE = re.compile(r"\{([^|}]*)\|([^}]*)\}")
 HERE, ELSEWHERE, ELSEWHERE_TOO = (1, 1), (1, 2), (2, 7)
 UNRELATED = (
@@ -103,9 +105,13 @@ def test_a_changed_quote_is_never_pointed_anywhere() -> None:
             assert check(pair.quote, elsewhere=pair.page).verdict == "not_found", pair
 
 
+def test_the_table_in_the_readme_is_what_these_pairs_get() -> None:
+    assert table_of_results() in README.read_text()
+
+
 def table_of_results() -> str:
     """Kinds of pairs by the verdicts they got, in Markdown."""
-    verdicts = [verdict for verdict in SEVERITY if verdict not in {"page_only", "invalid", "elsewhere"}]
+    verdicts = ["exact", "close", "altered", "not_found"]
     rows: dict[tuple[str, str], Counter[str]] = {}
     for part in EXPECTED:
         for pair in PAIRS:
@@ -114,11 +120,14 @@ def table_of_results() -> str:
                 rows.setdefault((part, pair.kind), Counter())[found.verdict] += 1
     lines = [
         f"| Pairs | | {' | '.join(f'`{verdict}`' for verdict in verdicts)} |",
-        "|---|---|" + "---|" * len(verdicts),
+        "|---|---|" + "---:|" * len(verdicts),
     ]
-    for (part, kind), counts in rows.items():
+    for (part, kind), counts in sorted(
+        rows.items(), key=lambda row: (list(EXPECTED).index(row[0][0]), row[0])
+    ):
+        assert counts.keys() <= set(verdicts)
         cells = " | ".join(str(counts[verdict] or "") for verdict in verdicts)
-        lines.append(f"| {part} | {kind} | {cells} |")
+        lines.append(f"| {NAMES[part]} | {kind} | {cells} |")
     total = sum(rows.values(), Counter())
     lines.append(f"| all | {total.total()} | {' | '.join(str(total[verdict]) for verdict in verdicts)} |")
     return "\n".join(lines)
