@@ -225,6 +225,10 @@ class Evidence(Row):
     differences = models.JSONField(default=list)
     boxes = models.JSONField(default=list)
     """[[x0, y0, x1, y1]] as fractions 0–1 of the page picture, origin top left."""
+    continued = models.JSONField(null=True)
+    """Where words that run over a page's end go on, on the next page: {page, label, boxes, lines}."""
+    places = models.JSONField(null=True)
+    """Pages on which the words stand, this one first: [{ordinal, page, label, times}]; null where nobody counted."""
     lines = models.JSONField(null=True)
     """[first, last] for files, 1-based."""
 
@@ -234,6 +238,13 @@ class Evidence(Row):
 
     def __str__(self) -> str:
         return f"{self.marker} {self.verdict}"
+
+    @property
+    def page_numbers(self) -> tuple[int, ...]:
+        """The pages of its document that it is evidence for: none, one, or two where it runs over a page's end."""
+        if self.page_number is None:
+            return ()
+        return (self.page_number, self.continued["page"]) if self.continued else (self.page_number,)
 
 
 class Mention(models.Model):
