@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from apps.common.folding import fold_plain, places_of
 from apps.conversations.marker_grammar import EvidenceLine, PageKey, SentPages, canonical_marker
 from apps.conversations.models import Answer, Evidence, Verdict
+from apps.conversations.page_folds import page_folds
 from apps.conversations.services import sent_pages
 from apps.conversations.verification import Verification, line_range, verify_quote
 from apps.library.ingestion.guards import IngestionError
@@ -27,31 +29,30 @@ MOST_EVIDENCE = 500
 class ManifestPages:
     """The pages of a manifest, read from the database as they are needed (`verification.PageTexts`).
 
-    Folds for the search over all pages are made once per answer, document by document.
+    The search over all pages is shared with every other answer of this process (page_folds.py).
     """
 
     def __init__(self, manifest: list[dict[str, Any]]) -> None:
         self.documents = {entry["ordinal"]: entry for entry in manifest}
         self.sent: SentPages = sent_pages(manifest)
-        self._texts: dict[PageKey, str] = {}
-        self._folds: dict[int, list[tuple[int, str]]] = {}
+        self._read: dict[PageKey, tuple[str, str] | None] = {}
 
     def text(self, key: PageKey) -> str | None:
-        if key not in self.sent:
-            return None
-        if key not in self._texts:
+        page = self._page(key) if key in self.sent else None
+        return page and page[0]
+
+    def label(self, key: PageKey) -> str:
+        """The page's printed label, or its number while it has none."""
+        page = self._page(key)
+        return (page and page[1]) or str(key[1])
+
+    def _page(self, key: PageKey) -> tuple[str, str] | None:
+        """Text and label; None for one that was deleted while the answer was written."""
+        if key not in self._read:
             ordinal, number = key
-            revision_id = self.documents[ordinal]["revision_id"]
-            text = (
-                Page.objects.filter(revision_id=revision_id, number=number)
-                .values_list("text", flat=True)
-                .first()
-            )
-            if text is None:
-                # Deleted while the answer was written.
-                return None
-            self._texts[key] = text
-        return self._texts[key]
+            found = Page.objects.filter(revision_id=self.documents[ordinal]["revision_id"], number=number)
+            self._read[key] = found.values_list("text", "label").first()
+        return self._read[key]
 
     def keys(self) -> Iterator[PageKey]:
         for ordinal, entry in self.documents.items():
@@ -60,24 +61,9 @@ class ManifestPages:
 
     def search(self, folded: str) -> Iterator[PageKey]:
         for ordinal, entry in self.documents.items():
-            if ordinal not in self._folds:
-                rows = Page.objects.filter(revision_id=entry["revision_id"]).values_list("number", "text")
-                self._folds[ordinal] = [
-                    (number, fold_plain(text))
-                    for number, text in rows.iterator(chunk_size=500)
-                    if (ordinal, number) in self.sent
-                ]
-            yield from ((ordinal, number) for number, fold in self._folds[ordinal] if folded in fold)
-
-    def label(self, key: PageKey) -> str:
-        """The page's printed label, or its number while it has none."""
-        ordinal, number = key
-        label = (
-            Page.objects.filter(revision_id=self.documents[ordinal]["revision_id"], number=number)
-            .values_list("label", flat=True)
-            .first()
-        )
-        return label or str(number)
+            for number in page_folds.pages_with(uuid.UUID(entry["revision_id"]), folded):
+                if (ordinal, number) in self.sent:
+                    yield ordinal, number
 
 
 class EvidenceChecker:
