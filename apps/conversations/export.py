@@ -63,7 +63,7 @@ class Copied:
 
 
 def _as_pdf(title: str, blocks: list[Block]) -> bytes:
-    return pdf_of(HtmlWriter(has_jumps=True).blocks(blocks), title=title)
+    return pdf_of(HtmlWriter(is_paper=True).blocks(blocks), title=title)
 
 
 FORMATS: dict[str, tuple[str, Callable[[str, list[Block]], bytes]]] = {
@@ -111,7 +111,7 @@ def copy_answer(answer: Answer) -> Copied:
     """The answer and its sources alone, to be pasted elsewhere."""
     body, sources = _body(answer)
     blocks = [*body, *_sources(sources, level=3)]
-    return Copied(HtmlWriter(has_jumps=False).blocks(blocks), markdown_of(blocks))
+    return Copied(HtmlWriter(is_paper=False).blocks(blocks), markdown_of(blocks))
 
 
 def export_blocks(answer: Answer) -> list[Block]:

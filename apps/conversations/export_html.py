@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from html import escape
 
@@ -25,12 +26,17 @@ from apps.conversations.export_tree import (
     words_of,
 )
 
+# Of apps/library/ingestion/print_jobs.py: the text's width; a letter in a cell, rather too wide; padding and line.
+_WIDTH_POINTS, _LETTER_POINTS, _CELL_POINTS = 467, 5.5, 13
+_UNBROKEN = re.compile(r"[^\s\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
+
 
 class HtmlWriter:
-    """has_jumps: a citation leads to its source within the same document; not in a piece that is pasted elsewhere."""
+    """is_paper: for a document of its own, on A4. Its citations lead to its sources, and a table that is wider than
+    the sheet becomes a list for each row. Otherwise for a piece that is pasted elsewhere."""
 
-    def __init__(self, *, has_jumps: bool) -> None:
-        self._has_jumps = has_jumps
+    def __init__(self, *, is_paper: bool) -> None:
+        self._is_paper = is_paper
 
     def blocks(self, blocks: Iterable[Block]) -> str:
         """Tags with `href`, `id`, `dir`, `start` and `align` as their only attributes; all text escaped."""
@@ -39,7 +45,7 @@ class HtmlWriter:
     def _block(self, block: Block) -> str:
         match block:
             case Paragraph(children, source):
-                anchor = f' id="source-{source}"' if self._has_jumps and source else ""
+                anchor = f' id="source-{source}"' if self._is_paper and source else ""
                 number = f"[{source}] " if source else ""
                 return f"<p{anchor}{_direction(children)}>{number}{self._line(children)}</p>\n"
             case Heading(level, children):
@@ -50,6 +56,8 @@ class HtmlWriter:
                 return f"<blockquote>{self.blocks(children)}</blockquote>\n"
             case ListBlock():
                 return self._list(block)
+            case Table() if self._is_paper and _least_width(block) > _WIDTH_POINTS:
+                return self.blocks(_row_by_row(block))
             case Table(rows, alignments):
                 head, *body = rows
                 lines = [
@@ -90,13 +98,33 @@ class HtmlWriter:
             case Link(href):
                 return f'<a href="{escape(href)}">{escape(href)}</a>'
             case Cite(number):
-                if not self._has_jumps:
+                if not self._is_paper:
                     return f"[{number}]"
                 return f'<sup><a href="#source-{number}">[{number}]</a></sup>'
             case LineBreak():
                 return "<br>"
             case Styled(style, children):
                 return f"<{style}>{self._line(children)}</{style}>"
+
+
+def _least_width(table: Table) -> float:
+    """About how narrow a table can be set, in points: words are not broken, other scripts are between any two signs."""
+    columns = zip(*table.rows, strict=False)
+    words = (_UNBROKEN.findall(" ".join(words_of(cell) for cell in column)) for column in columns)
+    return sum(max(map(len, found), default=2) * _LETTER_POINTS + _CELL_POINTS for found in words)
+
+
+def _row_by_row(table: Table) -> list[Block]:
+    head, *body = table.rows
+    return [
+        ListBlock(
+            tuple(
+                (Paragraph((Styled("strong", name), Text(": "), *cell)),)
+                for name, cell in zip(head, row, strict=False)
+            )
+        )
+        for row in body
+    ]
 
 
 def _direction(children: Iterable[Inline]) -> str:

@@ -168,6 +168,17 @@ def test_scripts_that_run_leftwards_are_set_leftwards(room: Room) -> None:
     assert re.search("[\u0600-\u06ff\ufb50-\ufeff]", pdf_text(export_answer(answer, "pdf").content))
 
 
+def test_nothing_runs_over_the_edge_of_the_paper(room: Room) -> None:
+    wide = "|".join(f"responsibility{column}" for column in range(12))
+    text = f"{'W' * 150}\n\n```\n{'let abc = 1; ' * 20}last\n```\n\n|{wide}|\n|{'-|' * 12}\n|{wide}|"
+    content = export_answer(write(room.answer, text=text), "pdf").content
+    page = pypdfium2.PdfDocument(content)[0]
+    letters = page.get_textpage()
+    right = max(letters.get_charbox(index)[2] for index in range(letters.count_chars()))
+    assert right < page.get_width() - 60
+    assert "responsibility11: responsibility11" in words(pdf_text(content))
+
+
 def test_a_pdf_holds_the_letters_it_needs_and_no_more(room: Room) -> None:
     answer = write(room.answer, text=f"{SCRIPTS} [[1:2]]")
     assert len(export_answer(answer, "pdf").content) < 400_000

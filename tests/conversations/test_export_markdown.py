@@ -122,7 +122,7 @@ _BLOCKS = st.one_of(
 def test_what_is_written_reads_as_what_it_was(text: str) -> None:
     first = tree(text)
     again = parse_blocks(markdown_of(first).replace("[12]", "[[3:12]]"), number)
-    assert HtmlWriter(has_jumps=True).blocks(again) == HtmlWriter(has_jumps=True).blocks(first)
+    assert HtmlWriter(is_paper=True).blocks(again) == HtmlWriter(is_paper=True).blocks(first)
 
 
 def test_code_stays_as_it_is() -> None:

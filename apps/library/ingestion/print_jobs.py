@@ -26,10 +26,11 @@ h1 { font-family: sans-serif; font-size: 17pt; line-height: 1.25; margin: 0 0 10
 h2 { font-family: sans-serif; font-size: 13pt; margin: 18pt 0 5pt 0; }
 h3 { font-family: sans-serif; font-size: 11.5pt; margin: 13pt 0 4pt 0; }
 h4, h5, h6 { font-family: sans-serif; font-size: 10.5pt; margin: 11pt 0 3pt 0; }
+p, li, pre, code { overflow-wrap: break-word; }
 p { margin: 0 0 6pt 0; }
 ul, ol { margin: 0 0 6pt 0; padding-left: 18pt; }
 blockquote { margin: 0 0 6pt 14pt; }
-pre { font-family: monospace; font-size: 8.5pt; line-height: 1.3; margin: 0 0 8pt 0; background-color: #f2f2f0; }
+pre { white-space: pre-wrap; font-family: monospace; font-size: 8.5pt; line-height: 1.3; margin: 0 0 8pt 0; background-color: #f2f2f0; }
 code { font-family: monospace; font-size: 9pt; }
 sup { font-size: 7.5pt; }
 a { color: #1f4e8c; text-decoration: none; }
