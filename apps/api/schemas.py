@@ -272,6 +272,7 @@ class EvidenceOut(Schema):
         description="[x0, y0, x1, y1] as fractions of the page, origin top left."
     )
     lines: list[int] | None
+    is_hidden: bool = Field(description="The words are on the page, and nobody who looks at it sees them.")
 
 
 class MentionOut(Schema):
@@ -341,6 +342,8 @@ class NotSentOut(Schema):
 class AttemptOut(Schema):
     attempt: int
     endpoint: str
+    code: str = Field(description="Why it failed; empty for the one that answered, or was stopped.")
+    reached_host: bool = Field(description="Only these are billed.")
 
 
 class PassOut(Schema):
@@ -357,7 +360,7 @@ class PassOut(Schema):
     status: str
     finish_reason: str
     attempts: int
-    asked: list[AttemptOut] = Field(description="The attempts that reached a host.")
+    asked: list[AttemptOut] = Field(description="Every attempt, in order.")
 
 
 class ImagesLeftOutOut(Schema):

@@ -64,9 +64,11 @@ def stop(request: HtmxRequest, workspace_slug: str, answer_id: uuid.UUID) -> Htt
     workspace = workspace_for(request.user, workspace_slug)
     found = answer_for(request.user, answer_id, Right.CONTRIBUTE, workspace)
     services.stop_answer(request.user, found)
-    if request.htmx:
-        # The stream ends by itself within two seconds and the turn is fetched then.
+    if request.htmx and not found.is_running:
         return HttpResponse(status=204)
+    if request.htmx:
+        # In the button's own place, which is gone once the turn was fetched: the stream ends within two seconds.
+        return render(request, "conversations/_stopping_button.html")
     return redirect(conversation_url(found.question.conversation, found))
 
 

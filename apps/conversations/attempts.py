@@ -62,9 +62,19 @@ class Attempts:
             )
         if error.reached_host:
             await self.book(self._usage_after(error, raw))
+        await self._note_failed(error)
         # Nothing is under way now: whoever ends the answer books nothing for it.
         self._pass.status = ReadingPass.Status.WAITING
         await self._save("status")
+
+    async def _note_failed(self, error: LLMError) -> None:
+        """In the plan, beside what was meant to be: the ledger knows only attempts that reached a host."""
+        if self._pass.status != ReadingPass.Status.RUNNING:
+            return
+        failed = {"attempt": self._pass.attempts, "endpoint": self._pass.endpoint_id, "code": error.code}
+        plan = self._job.answer.plan
+        plan["failed_attempts"] = [*plan.get("failed_attempts", []), failed]
+        await self._loop.in_rows_thread(self._job.answer.write_claimed, self._job.claim, plan=plan)
 
     async def set_aside_again(self) -> None:
         """Before the next attempt: what the last one took is set aside anew, so that this one cannot overdraw.

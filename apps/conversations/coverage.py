@@ -8,8 +8,10 @@ from itertools import groupby
 from typing import Any
 
 from apps.common.amounts import amount_text
+from apps.conversations.marker_grammar import SentPages
 from apps.conversations.models import Answer, ReadingPass
 from apps.conversations.plans import ranges
+from apps.library.facts import flag_heading
 from apps.library.figures import figures_of
 from apps.library.models import Page
 from apps.usage.models import LedgerEntry
@@ -61,14 +63,31 @@ class ImagesLeftOut:
 
 
 @dataclass(frozen=True)
+class FlaggedPages:
+    """Pages of one document that were sent and that a reader should look at. flag: hidden_text or instructions."""
+
+    ordinal: int
+    document_id: str
+    name: str
+    flag: str
+    pages: list[tuple[int, int]]
+    """(first, last), 1-based and inclusive, ascending."""
+
+    @property
+    def heading(self) -> str:
+        return flag_heading(self.flag)
+
+
+@dataclass(frozen=True)
 class Coverage:
     pages_selected: int
     pages_sent: int
     not_sent: list[dict[str, Any]]
     images_left_out: list[ImagesLeftOut]
+    flagged: list[FlaggedPages]
     passes: list[ReadingPass]
     asked: dict[uuid.UUID, list[dict[str, Any]]]
-    """The attempts of each pass that reached a host: [{attempt, endpoint}]."""
+    """The attempts of each pass, in order: [{attempt, endpoint, code, reached_host}]; code: why it failed, or ""."""
     documents: list[CoveredDocument]
 
     @property
@@ -87,6 +106,7 @@ class Coverage:
             "pages_sent": self.pages_sent,
             "not_sent": self.not_sent,
             "images_left_out": [asdict(images) for images in self.images_left_out],
+            "flagged_pages": [asdict(pages) for pages in self.flagged],
             "passes": [
                 {**pass_json(reading_pass), "asked": self.asked.get(reading_pass.pk, [])}
                 for reading_pass in self.passes
@@ -125,13 +145,15 @@ def coverage(answer: Answer, *, with_cells: bool = False) -> Coverage:
     with_cells: also every page for the strip, with labels as far as the pages still exist (one query more).
     """
     selected, sent = coverage_counts(answer)
+    passes = list(answer.passes.all())
     return Coverage(
         pages_selected=selected,
         pages_sent=sent,
         not_sent=answer.not_sent,
         images_left_out=images_left_out(answer),
-        passes=list(answer.passes.all()),
-        asked=_asked(answer),
+        flagged=flagged_pages(answer),
+        passes=passes,
+        asked=_asked(answer, passes),
         documents=_documents(answer) if with_cells else [],
     )
 
@@ -144,13 +166,19 @@ def _asked_words(asked: list[dict[str, Any]], reading_pass: ReadingPass) -> str:
     return ", then ".join(words) or reading_pass.endpoint_id
 
 
-def _asked(answer: Answer) -> dict[uuid.UUID, list[dict[str, Any]]]:
-    found: dict[uuid.UUID, list[dict[str, Any]]] = {}
-    entries = LedgerEntry.objects.filter(answer_id=answer.pk, corrects=None).order_by("attempt")
+def _asked(answer: Answer, passes: list[ReadingPass]) -> dict[uuid.UUID, list[dict[str, Any]]]:
+    """From the ledger those that reached a host, from the plan those that failed. One query."""
+    found: dict[uuid.UUID, dict[int, dict[str, Any]]] = {}
+    for one in answer.plan.get("failed_attempts", []):
+        # Answers have one pass.
+        found.setdefault(passes[0].pk, {})[one["attempt"]] = {**one, "reached_host": False}
+    entries = LedgerEntry.objects.filter(answer_id=answer.pk, corrects=None)
     for pass_id, attempt, endpoint_id in entries.values_list("reading_pass_id", "attempt", "endpoint_id"):
         if pass_id is not None:
-            found.setdefault(pass_id, []).append({"attempt": attempt, "endpoint": endpoint_id})
-    return found
+            code = found.get(pass_id, {}).get(attempt, {}).get("code", "")
+            known = {"attempt": attempt, "endpoint": endpoint_id, "code": code, "reached_host": True}
+            found.setdefault(pass_id, {})[attempt] = known
+    return {key: [attempts[number] for number in sorted(attempts)] for key, attempts in found.items()}
 
 
 def images_left_out(answer: Answer) -> list[ImagesLeftOut]:
@@ -183,6 +211,37 @@ def images_left_out(answer: Answer) -> list[ImagesLeftOut]:
                 )
             )
     return left_out
+
+
+TOLD_FLAGS = ("hidden_text", "instructions")
+"""What one should know of a page before relying on an answer; other flags are of use in the viewer alone."""
+
+
+def flagged_pages(answer: Answer) -> list[FlaggedPages]:
+    """Pages that were sent with text nobody sees, or that speak to the model; by document and flag. One query."""
+    rows = Page.objects.filter(revision_id__in=[entry["revision_id"] for entry in answer.manifest])
+    numbers: dict[tuple[str, str], list[int]] = {}
+    flags_of = rows.exclude(flags=[]).order_by("number").values_list("revision_id", "number", "flags")
+    for revision_id, number, flags in flags_of.iterator(chunk_size=2000):
+        for flag in TOLD_FLAGS:
+            if flag in flags:
+                numbers.setdefault((str(revision_id), flag), []).append(number)
+    found = []
+    for entry in sorted(answer.manifest, key=lambda entry: int(entry["ordinal"])):
+        sent = SentPages((entry["ordinal"], first, last) for first, last in entry["ranges"])
+        for flag in TOLD_FLAGS:
+            here = [
+                number
+                for number in numbers.get((entry["revision_id"], flag), ())
+                if (entry["ordinal"], number) in sent
+            ]
+            if here:
+                found.append(
+                    FlaggedPages(
+                        entry["ordinal"], entry["document_id"], entry["name"], flag, list(ranges(here))
+                    )
+                )
+    return found
 
 
 def _documents(answer: Answer) -> list[CoveredDocument]:

@@ -128,6 +128,7 @@ def test_stop_stands_where_ask_was_and_keeps_what_came(desk: Desk, lease: str) -
     assert stop_at is not None
     assert abs(ask_at["x"] + ask_at["width"] - stop_at["x"] - stop_at["width"]) < 2
     stop.click()
+    page.get_by_role("button", name="Stopping").wait_for(timeout=1_000)
     page.wait_for_selector(".answer.stopped", timeout=10_000)
     assert len(page.inner_text(".answer-blocks").strip()) > 10
     page.wait_for_selector("#ask-button")

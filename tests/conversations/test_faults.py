@@ -296,6 +296,10 @@ def test_a_host_that_cannot_be_reached_is_passed_over_and_costs_nothing(desk: De
     assert answer.status == Answer.Status.DONE
     (entry,) = LedgerEntry.objects.filter(answer_id=answer.pk)
     assert (entry.endpoint_id, entry.attempt) == ("second", 6)
+    (reading_pass,) = coverage(answer).to_json()["passes"]
+    assert reading_pass["attempts"] == len(reading_pass["asked"]) == 6
+    tried = [(one["endpoint"], one["code"], one["reached_host"]) for one in reading_pass["asked"]]
+    assert tried == [("first", "connection", False)] * 5 + [("second", "", True)]
 
 
 @pytest.mark.parametrize(
