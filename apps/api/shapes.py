@@ -175,4 +175,5 @@ def evidence_shape(row: Evidence) -> dict[str, Any]:
         "differences": row.differences,
         "boxes": row.boxes,
         "lines": row.lines,
+        "is_hidden": row.is_hidden,
     }

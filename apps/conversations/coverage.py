@@ -9,8 +9,10 @@ from typing import Any
 
 from apps.common.amounts import amount_text
 from apps.conversations.marker_grammar import SentPages
+from apps.conversations.marker_grammar import SentPages
 from apps.conversations.models import Answer, ReadingPass
 from apps.conversations.plans import ranges
+from apps.library.facts import flag_heading
 from apps.library.facts import flag_heading
 from apps.library.figures import figures_of
 from apps.library.models import Page
@@ -79,6 +81,22 @@ class FlaggedPages:
 
 
 @dataclass(frozen=True)
+class FlaggedPages:
+    """Pages of one document that were sent and that a reader should look at. flag: hidden_text or instructions."""
+
+    ordinal: int
+    document_id: str
+    name: str
+    flag: str
+    pages: list[tuple[int, int]]
+    """(first, last), 1-based and inclusive, ascending."""
+
+    @property
+    def heading(self) -> str:
+        return flag_heading(self.flag)
+
+
+@dataclass(frozen=True)
 class Coverage:
     pages_selected: int
     pages_sent: int
@@ -106,6 +124,7 @@ class Coverage:
             "pages_sent": self.pages_sent,
             "not_sent": self.not_sent,
             "images_left_out": [asdict(images) for images in self.images_left_out],
+            "flagged_pages": [asdict(pages) for pages in self.flagged],
             "flagged_pages": [asdict(pages) for pages in self.flagged],
             "passes": [
                 {**pass_json(reading_pass), "asked": self.asked.get(reading_pass.pk, [])}
@@ -151,6 +170,7 @@ def coverage(answer: Answer, *, with_cells: bool = False) -> Coverage:
         pages_sent=sent,
         not_sent=answer.not_sent,
         images_left_out=images_left_out(answer),
+        flagged=flagged_pages(answer),
         flagged=flagged_pages(answer),
         passes=passes,
         asked=_asked(answer, passes),
@@ -211,6 +231,37 @@ def images_left_out(answer: Answer) -> list[ImagesLeftOut]:
                 )
             )
     return left_out
+
+
+TOLD_FLAGS = ("hidden_text", "instructions")
+"""What one should know of a page before relying on an answer; other flags are of use in the viewer alone."""
+
+
+def flagged_pages(answer: Answer) -> list[FlaggedPages]:
+    """Pages that were sent with text nobody sees, or that speak to the model; by document and flag. One query."""
+    rows = Page.objects.filter(revision_id__in=[entry["revision_id"] for entry in answer.manifest])
+    numbers: dict[tuple[str, str], list[int]] = {}
+    flags_of = rows.exclude(flags=[]).order_by("number").values_list("revision_id", "number", "flags")
+    for revision_id, number, flags in flags_of.iterator(chunk_size=2000):
+        for flag in TOLD_FLAGS:
+            if flag in flags:
+                numbers.setdefault((str(revision_id), flag), []).append(number)
+    found = []
+    for entry in sorted(answer.manifest, key=lambda entry: int(entry["ordinal"])):
+        sent = SentPages((entry["ordinal"], first, last) for first, last in entry["ranges"])
+        for flag in TOLD_FLAGS:
+            here = [
+                number
+                for number in numbers.get((entry["revision_id"], flag), ())
+                if (entry["ordinal"], number) in sent
+            ]
+            if here:
+                found.append(
+                    FlaggedPages(
+                        entry["ordinal"], entry["document_id"], entry["name"], flag, list(ranges(here))
+                    )
+                )
+    return found
 
 
 TOLD_FLAGS = ("hidden_text", "instructions")

@@ -106,6 +106,7 @@ class EvidenceChecker:
             words = self._words_of(key)
             if words is not None:
                 row.boxes = boxes_of_span(words, text, found.start, found.end)
+                row.is_hidden = bool(words.hidden) and words.hides(row.boxes)
         else:
             row.lines = list(line_range(text, found.start, found.end))
 

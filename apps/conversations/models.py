@@ -231,6 +231,8 @@ class Evidence(Row):
     """Pages on which the words stand, this one first: [{ordinal, page, label, times}]; null where nobody counted."""
     lines = models.JSONField(null=True)
     """[first, last] for files, 1-based."""
+    is_hidden = models.BooleanField(default=False)
+    """The quoted words are on the page, and nobody who looks at it sees them."""
 
     class Meta:
         ordering = ["position"]

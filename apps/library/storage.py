@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from apps.library.models import Revision
 
-WORDS_VERSION = 2
+WORDS_VERSION = 3
 """Raised when words of a page come out differently, so that kept ones are read anew."""
 
 

@@ -18,12 +18,14 @@ from apps.library.ingestion.pymupdf_lean import pymupdf
 _FLAGS = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP
 _FILLED, _STROKED = 16, 32  # FZ_STEXT_FILLED, FZ_STEXT_STROKED
 _NEAR_WHITE = 0xE6
-_SMALLEST_POINTS = 1.5
+SMALLEST_POINTS = 1.5
 _LEAST_CONTRAST = 24
 # Text recognition leaves a stray character on blank paper now and then.
 _LEAST_CHARACTERS = 8
 # Enough spans to tell a hidden text layer; a scan's layer has thousands, all alike.
 _MOST_SPANS = 60
+# Enough for every line of a page, when each is to be told from the others.
+_MOST_PLACES = 2_000
 
 
 class _Suspect(NamedTuple):
@@ -36,7 +38,7 @@ class _Suspect(NamedTuple):
 def has_hidden_text(page: Any, layout: Layout) -> bool:
     """layout: of this page. Renders parts of the page, and that only when something in it is suspicious."""
     for x0, y0, x1, y1, _, _ in layout.blocks:
-        if y1 - y0 < _SMALLEST_POINTS or x1 - x0 < _SMALLEST_POINTS:
+        if y1 - y0 < SMALLEST_POINTS or x1 - x0 < SMALLEST_POINTS:
             return True
     if not page.parent.is_pdf or not has_signs(page):
         return False
@@ -54,7 +56,24 @@ def has_hidden_text(page: Any, layout: Layout) -> bool:
     return unseen >= _LEAST_CHARACTERS
 
 
-def _suspects(drawing: Any) -> list[_Suspect]:
+def hidden_places(page: Any) -> list[Any]:
+    """Rectangles of the words that nobody sees, in points of the page as shown; empty where has_hidden_text looks no closer.
+
+    Words that are too small are not among them: their own boxes tell.
+    """
+    if not page.parent.is_pdf or not has_signs(page):
+        return []
+    drawing = page.get_displaylist()
+    suspects = _suspects(drawing, most=_MOST_PLACES)
+    if sum(suspect.characters for suspect in suspects) < _LEAST_CHARACTERS:
+        return []
+    looks = _looks(drawing, suspects, is_scan=True)
+    unseen = [suspect for suspect, picture in looks if not _has_contrast(picture, suspect.box)]
+    is_enough = sum(suspect.characters for suspect in unseen) >= _LEAST_CHARACTERS
+    return [suspect.box for suspect in unseen] if is_enough else []
+
+
+def _suspects(drawing: Any, *, most: int = _MOST_SPANS) -> list[_Suspect]:
     found: list[_Suspect] = []
     # A text page with pictures, as the layout has it, would hand out their bytes as well.
     text_page = pymupdf.TextPage(drawing.get_textpage(flags=_FLAGS))
@@ -69,7 +88,7 @@ def _suspects(drawing: Any) -> list[_Suspect]:
                 is_white = min(color >> 16, color >> 8 & 255, color & 255) >= _NEAR_WHITE
                 if not is_drawn or is_white:
                     found.append(_Suspect(pymupdf.Rect(span["bbox"]), characters))
-                    if len(found) >= _MOST_SPANS:
+                    if len(found) >= most:
                         return found
     return found
 

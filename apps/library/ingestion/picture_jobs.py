@@ -12,6 +12,7 @@ from PIL import Image, WebPImagePlugin
 from apps.library.ingestion.clean_text import clean_text
 from apps.library.ingestion.figure_jobs import copied, figures_of
 from apps.library.ingestion.guards import IngestionError
+from apps.library.ingestion.hidden_text import SMALLEST_POINTS, hidden_places
 from apps.library.ingestion.jobs import job
 from apps.library.ingestion.layout import words_in_order
 from apps.library.ingestion.picture_sizes import picture_zoom, thumbnail_zoom
@@ -95,12 +96,26 @@ def _webp(picture: Image.Image, quality: int, *, method: int) -> bytes:
 
 
 def _words(page: Any, number: int) -> dict[str, Any]:
+    words = _placed_words(page)
     return {
         "number": number,
         "width": page.rect.width,
         "height": page.rect.height,
-        "words": _placed_words(page),
+        "words": words,
+        "hidden": _hidden(page, words),
     }
+
+
+def _hidden(page: Any, words: list[list[Any]]) -> list[int]:
+    """Indexes of the words that nobody sees."""
+    width, height = page.rect.width, page.rect.height
+    places = hidden_places(page)
+    found = []
+    for index, (x0, y0, x1, y1, *_) in enumerate(words):
+        middle = pymupdf.Point((x0 + x1) / 2 * width, (y0 + y1) / 2 * height)
+        if (y1 - y0) * height < SMALLEST_POINTS or any(middle in place for place in places):
+            found.append(index)
+    return found
 
 
 def _placed_words(page: Any) -> list[list[float | str | int]]:

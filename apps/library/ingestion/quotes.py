@@ -33,15 +33,33 @@ class Word(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PageWords:
-    """All words of one page, in reading order. width, height: points, of the page as shown."""
+    """All words of one page, in reading order. width, height: points, of the page as shown.
+
+    hidden: indexes of the words that nobody sees; of recognised pages none, their words were read from a picture.
+    """
 
     width: float
     height: float
     words: tuple[Word, ...]
+    hidden: tuple[int, ...] = ()
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> PageWords:
-        return cls(value["width"], value["height"], tuple(Word(*word) for word in value["words"]))
+        words = tuple(Word(*word) for word in value["words"])
+        return cls(value["width"], value["height"], words, tuple(value.get("hidden", ())))
+
+    def hides(self, boxes: Sequence[Sequence[float]]) -> bool:
+        """Whether nothing in these boxes, as find_boxes gives them, can be seen by a reader."""
+        hidden = set(self.hidden)
+        inside = [
+            index in hidden
+            for index, word in enumerate(self.words)
+            if any(
+                x0 <= (word.x0 + word.x1) / 2 <= x1 and y0 <= (word.y0 + word.y1) / 2 <= y1
+                for x0, y0, x1, y1 in boxes
+            )
+        ]
+        return bool(inside) and all(inside)
 
 
 def find_boxes(words: Sequence[Word], quote: str, *, occurrence: int = 0) -> list[Box] | None:
