@@ -15,7 +15,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "docanalyst.settings")
 django_application: Any = get_asgi_application()
 
 from django.conf import settings  # noqa: E402  (needs the application registry)
-from django.db import connections  # noqa: E402
 
 from apps.accounts.authentication import user_of_headers  # noqa: E402
 from apps.api.upload_bytes import UploadBytes, answer_options  # noqa: E402
@@ -23,6 +22,7 @@ from apps.common.database import closing_connections  # noqa: E402
 from apps.common.errnos import FULL_DISK  # noqa: E402
 from apps.conversations.events import AnswerEvents  # noqa: E402
 from docanalyst.celery import app as celery_app  # noqa: E402
+from docanalyst.request_threads import RequestThreads  # noqa: E402
 
 log = logging.getLogger(__name__)
 
@@ -39,11 +39,6 @@ MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_UPLOAD_BODY_BYTES = 5 * settings.MAX_UPLOAD_BYTES + 1024 * 1024
 """Of a whole upload, several files in one form; a single file has its own limit."""
 
-# Here each request has a thread of its own: no later request would find a connection kept for it, and the
-# connection would stay open until Python's next large collection.
-for _database in connections.settings.values():
-    _database["CONN_MAX_AGE"] = 0
-
 # A message is a hint that a reaper repeats: nobody waits for a broker that hangs as long as a worker's reading may.
 celery_app.conf.broker_transport_options = {
     **celery_app.conf.broker_transport_options,
@@ -52,6 +47,7 @@ celery_app.conf.broker_transport_options = {
 
 answer_events = AnswerEvents()
 upload_bytes = UploadBytes()
+request_threads = RequestThreads()
 
 
 class BodyTooLarge(Exception):
@@ -80,7 +76,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     is_upload = scope["method"] == "POST" and UPLOAD_PATH.fullmatch(scope["path"]) is not None
     limit_bytes = MAX_UPLOAD_BODY_BYTES if is_upload and await _is_from_a_person(scope) else MAX_BODY_BYTES
     try:
-        await django_application(scope, _counted(receive, limit_bytes), send)
+        async with request_threads.borrowed():
+            await django_application(scope, _counted(receive, limit_bytes), send)
     except BodyTooLarge:
         if is_upload and limit_bytes == MAX_BODY_BYTES:
             await _refuse(send, 401, "Sign in, then bring the file again.")
