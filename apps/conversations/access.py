@@ -19,10 +19,34 @@ def conversation_for(
     """
     conversation = (
         Conversation.objects.select_related("workspace", "corpus")
-        .filter(pk=lookup_id(conversation_id), corpus__deleted_at=None)
+        .filter(pk=lookup_id(conversation_id))
         .first()
     )
-    if conversation is None or (workspace is not None and conversation.workspace_id != workspace.pk):
+    return _let_in(actor, conversation, right, workspace)
+
+
+def answer_for(
+    actor: Actor, answer_id: object, right: Right = Right.VIEW, workspace: Workspace | None = None
+) -> Answer:
+    """An answer through its conversation's door. Two queries."""
+    answer = (
+        Answer.objects.select_related("question__conversation__workspace", "question__conversation__corpus")
+        .filter(pk=lookup_id(answer_id))
+        .first()
+    )
+    if answer is None:
+        raise Http404
+    _let_in(actor, answer.question.conversation, right, workspace)
+    return answer
+
+
+def _let_in(
+    actor: Actor, conversation: Conversation | None, right: Right, workspace: Workspace | None
+) -> Conversation:
+    """The conversation, fetched with its workspace and corpus, if the actor may. One query."""
+    if conversation is None or conversation.corpus.deleted_at is not None:
+        raise Http404
+    if workspace is not None and conversation.workspace_id != workspace.pk:
         raise Http404
     held = check_right(actor, conversation.workspace_id, Right.VIEW)
     if conversation.owner_id != actor.pk:
@@ -33,20 +57,5 @@ def conversation_for(
     if held < right:
         raise PermissionDenied
     conversation.workspace.held_right = held
+    conversation.corpus.workspace = conversation.workspace
     return conversation
-
-
-def answer_for(
-    actor: Actor, answer_id: object, right: Right = Right.VIEW, workspace: Workspace | None = None
-) -> Answer:
-    """An answer through its conversation's door."""
-    answer = (
-        Answer.objects.select_related("question", "question__conversation")
-        .filter(pk=lookup_id(answer_id))
-        .first()
-    )
-    if answer is None:
-        raise Http404
-    conversation = conversation_for(actor, answer.question.conversation_id, right, workspace)
-    answer.question.conversation = conversation
-    return answer

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.conf import settings
+from django.db.models import Count, Min, Q
 from django.utils import timezone
 
 from apps.accounts.models import User
+from apps.common.database import lock_row
 from apps.common.http import Refused
 from apps.conversations.models import Answer
 from apps.workspaces.models import Workspace
@@ -16,23 +18,30 @@ MINUTE = timedelta(seconds=60)
 
 
 def check_pace(actor: User, workspace: Workspace) -> None:
-    """Raise Refused (429) when the actor asks too fast. A look: others may ask between it and a question."""
+    """Raise Refused (429) when the actor asks too fast. One query.
+
+    A look: others may ask between it and a question.
+    """
     now = timezone.now()
-    own = Answer.objects.filter(question__asked_by=actor)
-    running = own.filter(workspace=workspace, status__in=Answer.RUNNING).count()
-    if running >= settings.CONCURRENT_ANSWERS_PER_MEMBER:
+    is_running = Q(workspace=workspace, status__in=Answer.RUNNING)
+    is_recent = Q(created_at__gt=now - MINUTE)
+    own = Answer.objects.filter(is_running | is_recent, question__asked_by=actor)
+    found = own.aggregate(
+        running=Count("pk", filter=is_running),
+        recent=Count("pk", filter=is_recent),
+        first_at=Min("created_at", filter=is_recent),
+    )
+    if found["running"] >= settings.CONCURRENT_ANSWERS_PER_MEMBER:
         raise Refused(
             "too_many_answers",
-            f"{running} of your answers are still being written. Wait for one, or stop one.",
+            f"{found['running']} of your answers are still being written. Wait for one, or stop one.",
             status=429,
         )
-    recent = own.filter(created_at__gt=now - MINUTE).order_by("created_at")
-    times = list(recent.values_list("created_at", flat=True)[: settings.ASKS_PER_MEMBER_PER_MINUTE])
-    if len(times) >= settings.ASKS_PER_MEMBER_PER_MINUTE:
-        seconds = max(1, round((times[0] + MINUTE - now).total_seconds()))
+    if found["recent"] >= settings.ASKS_PER_MEMBER_PER_MINUTE:
+        seconds = max(1, round((found["first_at"] + MINUTE - now).total_seconds()))
         raise Refused(
             "asking_too_fast",
-            f"You asked {len(times)} questions within a minute. Ask again in {seconds} s.",
+            f"You asked {found['recent']} questions within a minute. Ask again in {seconds} s.",
             status=429,
             details={"retry_after_seconds": seconds},
         )
@@ -41,8 +50,7 @@ def check_pace(actor: User, workspace: Workspace) -> None:
 def hold_pace(actor: User, workspace: Workspace) -> None:
     """The same, decided: inside the transaction that stores the question, one question of a person at a time.
 
-    The person's row is locked before the workspace's, here and everywhere. SQLite has no row locks: its
-    transactions are IMMEDIATE and run one after the other.
+    The person's row is locked before the workspace's, here and everywhere.
     """
-    User.objects.select_for_update(no_key=True).get(pk=actor.pk)
+    lock_row(User, actor.pk)
     check_pace(actor, workspace)

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import F, OuterRef, Subquery
 from django.utils import timezone
 
+from apps.common.database import lock_row
 from apps.common.http import Refused
 from apps.common.templatetags.words import money
 from apps.usage.ledger import as_amount, exact_sum, total_amount
@@ -78,12 +79,15 @@ def month_start(moment: datetime) -> datetime:
 
 
 def check_budget(workspace: Workspace, amount: Decimal) -> None:
-    """Raise Refused (409, `over_budget`) when the month does not hold `amount`. Sets nothing aside; three queries.
+    """Raise Refused (409, `over_budget`) when the month does not hold `amount`. Sets nothing aside.
 
-    Only `reserve` decides: others may spend between a look and a question.
+    Only `reserve` decides: others may spend between a look and a question. What has no price asks nothing, and
+    where there is no limit nothing is added up: one query, with a limit four.
     """
+    if amount <= 0 or monthly_limit(workspace) is None:
+        return
     state = budget_state(workspace)
-    if amount > 0 and state.left is not None and amount > state.left:
+    if state.left is not None and amount > state.left:
         raise _over_budget(state, state.limit or Decimal(0), amount)
 
 
@@ -95,9 +99,7 @@ def reserve(workspace: Workspace, answer_id: uuid.UUID, amount: Decimal) -> Rese
     a lock on the workspace's row; called inside another one, the lock holds until that one ends.
     """
     with transaction.atomic():
-        # SQLite has no row locks: its transactions here are IMMEDIATE and run one after the other. NO KEY, so
-        # that rows which only point to the workspace can be written meanwhile.
-        Workspace.objects.select_for_update(no_key=True).get(pk=workspace.pk)
+        lock_row(Workspace, workspace.pk)
         held = Reservation.objects.filter(answer_id=answer_id).first()
         if held is not None and held.settled_at is None:
             return held
@@ -121,7 +123,7 @@ def extend(workspace: Workspace, answer_id: uuid.UUID, amount: Decimal) -> None:
     if amount <= 0:
         return
     with transaction.atomic():
-        Workspace.objects.select_for_update(no_key=True).get(pk=workspace.pk)
+        lock_row(Workspace, workspace.pk)
         check_budget(workspace, amount)
         Reservation.objects.filter(answer_id=answer_id, settled_at=None).update(amount=F("amount") + amount)
 
