@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
+from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
 
 from apps.common.folding import fold_plain
@@ -19,6 +20,8 @@ Pairs = Sequence[tuple[int | None, int | None]]
 # The same words in another order: parties that changed places.
 _REORDERED_FROM = 0.85
 _SHARED_WORDS = 3
+# The careful alignment takes a microsecond or two for each pair of words, and no thread may hold all others up.
+_MOST_PAIRS = 20_000
 _LONGEST_EXCERPT = 300
 
 
@@ -76,6 +79,8 @@ def excerpt(text: str, words: Sequence[Word]) -> str:
 
 def align(quoted: Sequence[Word], printed: Sequence[Word]) -> Pairs:
     """Align all quoted words with one contiguous run of printed ones, at least cost."""
+    if len(quoted) * len(printed) > _MOST_PAIRS:
+        return _align_roughly([word.form for word in quoted], [word.form for word in printed])
     rows, columns = len(quoted) + 1, len(printed) + 1
     # Skipping printed words before and after the run is free; inside, a missing word costs 1.
     costs: list[list[float]] = [[0.0] * columns]
@@ -104,6 +109,26 @@ def align(quoted: Sequence[Word], printed: Sequence[Word]) -> Pairs:
         row -= 1
         pairs.append((row, None))
     return pairs[::-1]
+
+
+def _align_roughly(quoted: Sequence[str], printed: Sequence[str]) -> Pairs:
+    """The same for long quotes, in a fraction of the time: words in the place of others pair as they come."""
+    run = fuzz.partial_ratio_alignment(quoted, printed)
+    if run is None:
+        return []
+    pairs: list[tuple[int | None, int | None]] = []
+    for edit in Levenshtein.opcodes(quoted, printed[run.dest_start : run.dest_end]):
+        ours: list[int | None] = list(range(edit.src_start, edit.src_end))
+        theirs: list[int | None] = [run.dest_start + at for at in range(edit.dest_start, edit.dest_end)]
+        length = max(len(ours), len(theirs))
+        ours += [None] * (length - len(ours))
+        theirs += [None] * (length - len(theirs))
+        pairs += zip(ours, theirs, strict=True)
+    while pairs and pairs[0][0] is None:
+        del pairs[0]
+    while pairs and pairs[-1][0] is None:
+        pairs.pop()
+    return pairs
 
 
 def find_reordered(words: Sequence[Word], printed: Sequence[Word]) -> tuple[int, int] | None:

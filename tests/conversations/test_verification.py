@@ -304,6 +304,25 @@ def test_whole_words_of_a_page_are_exact_wherever_they_stand(data: st.DataObject
     assert found.start is not None
 
 
+@pytest.mark.parametrize("parting", ["", " "], ids=["characters", "words"])
+def test_one_change_in_a_long_quote_is_found_without_holding_others_up(parting: str) -> None:
+    words = [
+        chr(0x4E00 + number * 7 % 3000)
+        if not parting
+        else f"word{chr(97 + number % 26)}{chr(97 + number // 26)}"
+        for number in range(600)
+    ]
+    quoted = [*words[:300], "否" if not parting else "never", *words[301:]]
+    text = parting.join([*words[-40:], *words, *words[:40]])
+    pages = FoldedPages({(1, 1): text}.__getitem__, [(1, 1)])
+    started = time.thread_time()
+    found = verify_quote(parting.join(quoted), (1, 1), pages)
+    assert time.thread_time() - started < 1
+    assert found.verdict == "altered"
+    [difference] = found.differences
+    assert (difference.quoted, difference.printed) == (quoted[300], words[300])
+
+
 def test_a_large_corpus_is_searched_in_seconds() -> None:
     page = LEASE * 3
     keys = [(1, number) for number in range(1, 4001)]
