@@ -171,7 +171,6 @@ def coverage(answer: Answer, *, with_cells: bool = False) -> Coverage:
         not_sent=answer.not_sent,
         images_left_out=images_left_out(answer),
         flagged=flagged_pages(answer),
-        flagged=flagged_pages(answer),
         passes=passes,
         asked=_asked(answer, passes),
         documents=_documents(answer) if with_cells else [],
