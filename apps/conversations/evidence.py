@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
-from apps.common.folding import fold_plain, places_of
+from apps.common.folding import fold, fold_plain, places_of
+from apps.conversations.borders import Across, Span, find_across
 from apps.conversations.marker_grammar import EvidenceLine, PageKey, SentPages, canonical_marker
 from apps.conversations.models import Answer, Evidence, Verdict
 from apps.conversations.page_folds import page_folds
 from apps.conversations.services import sent_pages
-from apps.conversations.verification import Verification, line_range, verify_quote
+from apps.conversations.source_lines import first_line
+from apps.conversations.verification import EDGES, Verification, find_exact, line_range, verify_quote
+from apps.conversations.words import split_words
 from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.quotes import PageWords, find_boxes
 from apps.library.ingestion.sandbox import ChildDied, ChildFailed
@@ -25,6 +29,10 @@ log = logging.getLogger(__name__)
 MOST_EVIDENCE = 500
 """Lines of one answer that are checked and kept; a model that writes more is not quoting any more."""
 
+MOST_PAGES_COUNTED = 2_000
+"""Sent pages up to which all places of a quote are counted: a millisecond each; of more only its own page's."""
+MOST_PAGES_LISTED = 20
+
 
 class ManifestPages:
     """The pages of a manifest, read from the database as they are needed (`verification.PageTexts`).
@@ -35,6 +43,7 @@ class ManifestPages:
     def __init__(self, manifest: list[dict[str, Any]]) -> None:
         self.documents = {entry["ordinal"]: entry for entry in manifest}
         self.sent: SentPages = sent_pages(manifest)
+        self.count = sum(last - first + 1 for entry in manifest for first, last in entry["ranges"])
         self._read: dict[PageKey, tuple[str, str] | None] = {}
 
     def text(self, key: PageKey) -> str | None:
@@ -77,7 +86,11 @@ class EvidenceChecker:
     def check(self, line: EvidenceLine, position: int) -> Evidence:
         """Verify one line and store its row. position: 0-based among the answer's evidence."""
         key = None if line.ordinal is None or line.page is None else (line.ordinal, line.page)
-        found = verify_quote(line.quote, key, self.pages, last=line.last)
+        across = self._find_across(line.quote, key, line.last)
+        if across is not None:
+            found = Verification("exact", across.page_key, *across.span, 1.0, (), (across.span,))
+        else:
+            found = verify_quote(line.quote, key, self.pages, last=line.last)
         row = Evidence(
             answer=self.answer,
             position=position,
@@ -90,8 +103,17 @@ class EvidenceChecker:
         )
         if found.page_key is not None:
             self._place(row, found.page_key, found)
+        if across is not None:
+            self._continue(row, across)
         row.save()
         return row
+
+    def _find_across(self, quote: str, key: PageKey | None, last: int | None) -> Across | None:
+        """Where a quote runs over a page's end; not looked for where its words stand on the page itself."""
+        text = self.pages.text(key) if key else None
+        if key is None or text is None or fold_plain(quote) in fold_plain(text):
+            return None
+        return find_across(quote, key, last, self.pages)
 
     def _place(self, row: Evidence, key: PageKey, found: Verification) -> None:
         ordinal, number = key
@@ -99,16 +121,50 @@ class EvidenceChecker:
         row.ordinal, row.page_number = ordinal, number
         row.document_id, row.revision_id = entry["document_id"], entry["revision_id"]
         row.label = self.pages.label(key)
+        row.boxes, row.lines = self._where(key, found.places)
+        row.is_hidden = bool(row.boxes) and self._is_hidden(key, row.boxes)
+        if found.verdict == "exact" and self.pages.count <= MOST_PAGES_COUNTED:
+            row.places = list(self._count_places(row.quote, key, len(found.places)))
+
+    def _where(self, key: PageKey, spans: Sequence[Span]) -> tuple[list[list[float]], list[int] | None]:
+        """Boxes of all spans of a page that has a picture; else the first and last line of the first one."""
         text = self.pages.text(key)
-        if text is None or found.start is None or found.end is None:
-            return
-        if entry["kind"] in DRAWN_KINDS:
-            words = self._words_of(key)
-            if words is not None:
-                row.boxes = boxes_of_span(words, text, found.start, found.end)
-                row.is_hidden = bool(words.hidden) and words.hides(row.boxes)
-        else:
-            row.lines = list(line_range(text, found.start, found.end))
+        if text is None or not spans:
+            return [], None
+        if self.pages.documents[key[0]]["kind"] not in DRAWN_KINDS:
+            first, last = line_range(text, *spans[0])
+            before = first_line(self.pages.label(key)) - 1
+            return [], [before + first, before + last]
+        words = self._words_of(key)
+        if words is None:
+            return [], None
+        return [box for span in spans for box in boxes_of_span(words, text, *span)], None
+
+    def _is_hidden(self, key: PageKey, boxes: list[list[float]]) -> bool:
+        words = self._words_of(key)
+        return words is not None and bool(words.hidden) and words.hides(boxes)
+
+    def _continue(self, row: Evidence, across: Across) -> None:
+        number = across.next_key[1]
+        row.marker = canonical_marker(*across.page_key, number)
+        boxes, lines = self._where(across.next_key, [across.next_span])
+        label = self.pages.label(across.next_key)
+        row.continued = {"page": number, "label": label, "boxes": boxes, "lines": lines}
+        row.places = None
+
+    def _count_places(self, quote: str, key: PageKey, times: int) -> Iterator[dict[str, Any]]:
+        """The pages on which the words stand, in the order of documents and pages, as far as MOST_PAGES_LISTED."""
+        words = split_words(quote.strip(EDGES))
+        folded = fold_plain(quote.strip(EDGES))
+        for listed in islice(sorted({key, *self.pages.search(folded)}), MOST_PAGES_LISTED):
+            if listed != key:
+                times_there = len(find_exact(folded, words, fold(self.pages.text(listed) or "")))
+            else:
+                times_there = times
+            if times_there:
+                ordinal, number = listed
+                label = self.pages.label(listed)
+                yield {"ordinal": ordinal, "page": number, "label": label, "times": times_there}
 
     def _words_of(self, key: PageKey) -> PageWords | None:
         """Words of a page with their places; None when they cannot be had, which costs only the boxes."""
@@ -137,10 +193,17 @@ def boxes_of_span(words: PageWords, text: str, start: int, end: int) -> list[lis
     return [list(box) for box in boxes or []]
 
 
+def boxes_of_quote(words: PageWords, text: str, quote: str) -> list[list[float]]:
+    """Boxes of all places of a page where a quote stands word for word."""
+    quote = quote.strip(EDGES)
+    spans = find_exact(fold_plain(quote), split_words(quote), fold(text))
+    return [box for span in spans for box in boxes_of_span(words, text, *span)]
+
+
 def evidence_of(rows: Iterable[Evidence], ordinal: int, first: int, last: int) -> list[Evidence]:
     """The evidence for a range of pages of one document."""
     return [
         row
         for row in rows
-        if row.ordinal == ordinal and row.page_number is not None and first <= row.page_number <= last
+        if row.ordinal == ordinal and any(first <= number <= last for number in row.page_numbers)
     ]

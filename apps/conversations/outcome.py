@@ -240,8 +240,9 @@ def page_verdicts(evidence: Iterable[Evidence]) -> dict[tuple[int, int], str]:
     """The worst verdict of each page's evidence, by (ordinal, number)."""
     found: dict[tuple[int, int], list[Any]] = {}
     for item in evidence:
-        if item.ordinal is not None and item.page_number is not None:
-            found.setdefault((item.ordinal, item.page_number), []).append(item.verdict)
+        if item.ordinal is not None:
+            for number in item.page_numbers:
+                found.setdefault((item.ordinal, number), []).append(item.verdict)
     return {key: str(worst(verdicts)) for key, verdicts in found.items()}
 
 

@@ -56,6 +56,12 @@ def source_lines(manifest: list[dict[str, Any]]) -> PageOfLine | None:
     )
 
 
+def first_line(label: str) -> int:
+    """The first line of a slice by its label, 1-based; 1 for a page that is no slice."""
+    match = _LABEL.fullmatch(label)
+    return int(match["first"]) if match else 1
+
+
 def _labels(entry: dict[str, Any]) -> Iterable[tuple[int, str]]:
     ordinal = entry["ordinal"]
     sent = SentPages((ordinal, first, last) for first, last in entry["ranges"])

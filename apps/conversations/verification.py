@@ -42,7 +42,8 @@ SHORTEST_QUOTE_CHARACTERS = 16
 _MOST_PLACES = 20
 _MOST_DIFFERENCES = 8
 
-_EDGES = " \t\n\r.,;:…\"'“”‘’„«»‹›「」『』"
+EDGES = " \t\n\r.,;:…\"'“”‘’„«»‹›「」『』"
+"""Signs around a quote that are not looked for."""
 
 
 class PageTexts(Protocol):
@@ -111,7 +112,7 @@ def verify_quote(
     Folds all pages once when a quote is not on its own (FoldedPages), otherwise only that one.
     """
     named = _named_pages(page_key, last, pages)
-    quote = quote.strip(_EDGES)
+    quote = quote.strip(EDGES)
     words = split_words(quote)
     if _is_too_short(quote, words):
         return _page_only(quote, words, named)
@@ -298,7 +299,7 @@ def _cut_off(text: str, start: int, end: int) -> Iterator[Difference]:
             (text[start:end].split()[0], text[whole_start:end].split()[0]),
             (text[start:end].split()[-1], text[start:whole_end].split()[-1]),
         ):
-            if cut != whole and fold_plain(cut) != fold_plain(whole.strip(_EDGES)):
+            if cut != whole and fold_plain(cut) != fold_plain(whole.strip(EDGES)):
                 yield Difference("number" if any(map(str.isdigit, cut)) else "word", cut, whole)
 
 
@@ -331,7 +332,7 @@ def _find_parts(quote: str, key: PageKey, text: str) -> Verification | None:
 
     Never better than `altered`, for what was left out may be what matters; the difference holds those words.
     """
-    parts = [part for given in _ELLIPSIS.split(quote) if (part := given.strip(_EDGES))]
+    parts = [part for given in _ELLIPSIS.split(quote) if (part := given.strip(EDGES))]
     if len(parts) < 2:
         return None
     page = fold(text)
