@@ -104,8 +104,15 @@ def citation_words(row: Evidence, name: str) -> str:
 def _where(row: Evidence, names: dict[int, str]) -> str:
     if row.ordinal is None or row.page_number is None:
         return row.marker_given
-    pages = _pages(row.page_number, row.page_number, {row.page_number: row.label})
-    return f"{names.get(row.ordinal, '')}, {pages}"
+    return f"{names.get(row.ordinal, '')}, {_own_pages(row)}"
+
+
+def _own_pages(row: Evidence) -> str:
+    """The page a quote stands on; both, where its words run over the page's end."""
+    labels = {row.page_number or 0: row.label}
+    if row.continued:
+        labels[row.continued["page"]] = row.continued["label"]
+    return _pages(min(labels), max(labels), labels)
 
 
 def _quotes(items: Iterable[str]) -> ListBlock:
@@ -115,8 +122,10 @@ def _quotes(items: Iterable[str]) -> ListBlock:
 def _quote_words(row: Evidence, place: Place | None = None) -> str:
     """The quote, then in brackets its verdict, what differs, and where in the source it stands."""
     words = [_verdict_words(row)]
-    if place is not None and place.first != place.last:
-        words.append(_pages(row.page_number or 0, row.page_number or 0, {row.page_number or 0: row.label}))
+    if row.is_hidden:
+        words.append("not visible on the page")
+    if row.continued or (place is not None and place.first != place.last):
+        words.append(_own_pages(row))
     if row.lines:
         words.append(f"lines {row.lines[0]}–{row.lines[1]}")
     return f"“{_one_line(row.quote)}” ({', '.join(words)})"

@@ -199,6 +199,13 @@ def test_a_printed_label_comes_with_the_position(room: Room) -> None:
     assert "[1] lease.pdf, p. xii (page 2 of the file)" in markdown(room.answer)
 
 
+def test_quotes_that_nobody_sees_or_that_run_over_a_page_say_so(room: Room) -> None:
+    room.answer.evidence.update(
+        is_hidden=True, continued={"page": 3, "label": "3", "boxes": [], "lines": None}
+    )
+    assert "(word for word, not visible on the page, p. 2–3)" in markdown(room.answer)
+
+
 def test_a_page_without_a_quote_is_said_to_have_none(room: Room) -> None:
     assert "[1] lease.pdf, p. 1: page only, without a quote" in markdown(
         write(room.answer, text="So [[1:1]].")
@@ -249,6 +256,18 @@ def test_a_download_is_named_after_its_conversation_and_leaves_an_entry(room: Ro
     entry = AuditEntry.objects.get(action="answer.export")
     assert (entry.actor_id, entry.target_id) == (room.people["vera"].pk, room.answer.pk)
     assert entry.details == {"format": extension}
+
+
+def test_programs_get_the_same_files(room: Room) -> None:
+    address = f"/api/v1/answers/{room.answer.pk}/export"
+    client = room.client("alice")
+
+    assert client.get(address).content == client.get(room.url("export", "md")).content
+    assert client.get(f"{address}?format=docx").content.startswith(b"PK")
+    assert client.get(f"{address}?format=pdf").content.startswith(b"%PDF")
+    assert client.get(f"{address}?format=exe").status_code == 422
+    assert room.client("charlie").get(address).status_code == 404
+    assert AuditEntry.objects.filter(action="answer.export").count() == 4
 
 
 def test_what_is_not_offered_is_not_there(room: Room) -> None:

@@ -36,7 +36,6 @@ sup { font-size: 7.5pt; }
 a { color: #1f4e8c; text-decoration: none; }
 table { border-collapse: collapse; margin: 4pt 0 8pt 0; }
 th, td { border: 0.5pt solid #888888; padding: 3pt 6pt; font-size: 9.5pt; }
-th { background-color: #f2f2f0; }
 """
 
 
