@@ -258,6 +258,23 @@ def test_a_cut_stream_books_what_was_written_after_the_cut(desk: Desk, script: S
     assert (entry.is_estimated, entry.output_tokens) == (True, count_tokens("ded with 120 days"))
 
 
+def test_a_worker_that_dies_while_writing_leaves_a_bill_for_the_new_part(desk: Desk, script: Script) -> None:
+    cut = cut_answer(desk, script, WHOLE[: cut_at("in a word")])
+    whole = continue_answer(desk.alice, cut)
+    whole.claim_for_answering(60)
+    ReadingPass.objects.filter(answer=whole).update(attempts=1, status=ReadingPass.Status.RUNNING)
+    Answer.objects.filter(pk=whole.pk).update(
+        claimed_until="2020-01-01T00:00:00Z", raw=cut.raw + "ded with 120", text=cut.text + "ded with 120"
+    )
+    reap_answers()
+
+    whole.refresh_from_db()
+    assert (whole.error_code, whole.text) == ("worker_died", cut.text + "ded with 120")
+    entry = LedgerEntry.objects.get(answer_id=whole.pk)
+    assert entry.input_tokens == whole.plan["input_tokens"]
+    assert entry.output_tokens == count_tokens("ded with 120")
+
+
 def test_a_worker_that_dies_before_it_sent_leaves_nothing_twice(desk: Desk, script: Script) -> None:
     cut = cut_answer(desk, script, WHOLE[: cut_at("in a quote")])
     whole = continue_answer(desk.alice, cut)
