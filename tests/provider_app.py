@@ -4,7 +4,7 @@ A behaviour (one request's, by POST /_/script) or the settings (every request's)
 
   answering    text: this and nothing else · pieces: these deltas · alter_quotes, invent_quotes, unknown_markers:
                spoil the quotes or markers of the answer that it finds by itself
-  pace         delay_seconds: before the first delta · tokens_per_second: 0 is at once · comments_every: seconds
+  pace         held: until POST /_/release · delay_seconds: before the first delta · tokens_per_second: 0 is at once · comments_every: seconds
                between SSE comments while waiting · split: characters per delta
   trouble      flavour: a key of provider_flavours.FLAVOURS · status, body, headers: such a response · html: a page with status 200
                stall_after: so many deltas, then silence (0: before the first) · cut_after: then a clean end
@@ -50,6 +50,7 @@ class ProviderApp:
         self._settings: dict[str, Any] = {}
         self._script: deque[dict[str, Any]] = deque()
         self._requests: list[dict[str, Any]] = []
+        self._release = asyncio.Event()
 
     def __del__(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -74,6 +75,9 @@ class ProviderApp:
             self._script.extend(json.loads(body))
         elif path == "/_/settings":
             self._settings.update(json.loads(body))
+        elif path == "/_/release":
+            self._release.set()
+            self._release = asyncio.Event()
         elif path == "/_/reset":
             self._settings, self._script, self._requests = {}, deque(), []
         elif path.endswith("/body"):
@@ -151,6 +155,9 @@ class ProviderApp:
         content_type = str(behaviour.get("content_type", "text/event-stream"))
         await _start(send, 200, {"content-type": content_type, "cache-control": "no-cache"})
         chunks = _Chunks(str(body.get("model", "")), send)
+        if behaviour.get("held"):
+            request["is_held"] = True
+            await self._release.wait()
         await chunks.pause(float(behaviour.get("delay_seconds", 0)), behaviour.get("comments_every"))
         await chunks.choice({"role": "assistant", "content": ""})
         rate = float(behaviour.get("tokens_per_second", 0))
@@ -167,7 +174,7 @@ class ProviderApp:
             request["deltas"] += 1
             await chunks.choice({"content": piece})
         if complete:
-            await self._finish(body, behaviour, pieces, counting, chunks)
+            await self._finish(request, body, behaviour, pieces, counting, chunks)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _ends_early(self, index: int, behaviour: dict[str, Any], chunks: "_Chunks") -> bool:
@@ -195,6 +202,7 @@ class ProviderApp:
 
     async def _finish(
         self,
+        request: dict[str, Any],
         body: dict[str, Any],
         behaviour: dict[str, Any],
         pieces: list[str],
@@ -213,7 +221,8 @@ class ProviderApp:
             output = len(pieces)
             usage = {"prompt_tokens": prompt, "completion_tokens": output, "total_tokens": prompt + output}
             stated = behaviour.get("usage")
-            await chunks.event(choices=[], usage={**usage, **(stated if isinstance(stated, dict) else {})})
+            request["usage"] = {**usage, **(stated if isinstance(stated, dict) else {})}
+            await chunks.event(choices=[], usage=request["usage"])
         if behaviour.get("done", True):
             await chunks.line("[DONE]")
 

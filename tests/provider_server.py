@@ -86,12 +86,16 @@ class ProviderServer:
         """What holds for every request that has no behaviour of its own; keys as in a behaviour."""
         self._call("/_/settings", settings)
 
+    def release(self) -> None:
+        """Let go of every request that is held now."""
+        self._call("/_/release", {})
+
     def reset(self) -> None:
         """Forget requests, script and settings."""
         self._call("/_/reset", {})
 
     def requests(self) -> list[dict[str, Any]]:
-        """The chat requests so far, in order: id, headers, bytes, sha256, model, times, `finished`."""
+        """The chat requests so far, in order: id, headers, bytes, sha256, model, times, `usage`, `finished`."""
         return list(json.loads(self._call("/_/requests")))
 
     def body(self, request_id: int = -1) -> bytes:

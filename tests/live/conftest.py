@@ -15,6 +15,7 @@ from tests.services import LiveStack, run_live_stack
 
 EMAIL = "alice@example.org"
 PASSWORD = "correct horse battery staple"
+PRICE = 'input = "0.20"\noutput = "0.80"\n'
 
 
 @dataclass
@@ -31,8 +32,11 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 @contextmanager
-def run_house(folder: Path, **variables: str) -> Iterator[House]:
-    """An installation in a folder, with a model endpoint, a person of a workspace, and her token."""
+def run_house(folder: Path, *, price: str = PRICE, **variables: str) -> Iterator[House]:
+    """An installation in a folder, with a model endpoint, a person of a workspace, and her token.
+
+    price: what a million tokens cost at the endpoint, as lines of prices.toml.
+    """
     with ProviderServer() as provider:
         catalogue, prices = folder / "catalogue.toml", folder / "prices.toml"
         catalogue.write_text(
@@ -40,7 +44,7 @@ def run_house(folder: Path, **variables: str) -> Iterator[House]:
         )
         prices.write_text(
             "".join(
-                f'[[prices]]\nendpoint = "{endpoint}"\nfrom = 2026-01-01\ninput = "0.20"\noutput = "0.80"\n'
+                f'[[prices]]\nendpoint = "{endpoint}"\nfrom = 2026-01-01\n{price}'
                 for endpoint in ("test-scout", "test-maverick")
             )
         )

@@ -10,67 +10,29 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from tests.factories import pdf_bytes
-from tests.live.client import ApiClient, Screen
+from tests.live.budgets import PRICE, in_shell, run_races
+from tests.live.client import ApiClient
 from tests.live.conftest import House, run_house
 from tests.live.disturbance import Disturber
-from tests.live.viewers import CLAUSES, Viewer, long_answer, pieces_of, resume_from_each, watching
+from tests.live.lasting import MANY, QUESTION, ask_for, assert_done, assert_same, make_lease, wait_for_text
+from tests.live.viewers import Viewer, long_answer, pieces_of, resume_from_each, watching
 from tests.services import wait_for
 
 pytestmark = pytest.mark.services
 
 CUTS = 200
 UNDER_LOAD = 30
-QUESTION = "How can the lease end?"
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with run_house(
-        tmp_path_factory.mktemp("lasting"),
-        DOCANALYST_STREAMS_PER_MEMBER="100",
-        DOCANALYST_ASKS_PER_MINUTE="1000",
-        DOCANALYST_ANSWERS_PER_MEMBER="100",
-    ) as house:
+    with run_house(tmp_path_factory.mktemp("lasting"), price=PRICE, **MANY) as house:
         yield house
 
 
 @pytest.fixture(scope="module")
 def corpus(house: House) -> str:
-    corpus_id = house.api.new_corpus("Leases")
-    texts = [f"Clause {number}. {CLAUSES[number % len(CLAUSES)]}" for number in range(36)]
-    [read] = house.api.wait_until_read([house.api.upload(corpus_id, "lease.pdf", pdf_bytes(texts))["id"]])
-    assert read["status"] == "ready"
-    return corpus_id
-
-
-def ask_for(house: House, corpus: str, paragraphs: int, tokens_per_second: float) -> str:
-    """Ask; the model writes a long answer in pieces of five characters at such a rate."""
-    house.provider.script(
-        {"pieces": pieces_of(long_answer(paragraphs)), "tokens_per_second": tokens_per_second}
-    )
-    return house.api.ask(corpus, QUESTION)
-
-
-def assert_same(house: House, *viewers: Viewer) -> Screen:
-    """All saw what the row holds, to the last byte, and the same end. Gives what they saw."""
-    first = viewers[0].screen
-    row = house.api.get(f"/answers/{viewers[0].answer_id}")
-    assert (first.text, first.html) == (row["text"], row["html"])
-    for viewer in viewers[1:]:
-        screen = viewer.screen
-        assert (screen.text, screen.blocks, screen.end) == (first.text, first.blocks, first.end)
-    return first
-
-
-def assert_done(house: House, *viewers: Viewer) -> None:
-    assert assert_same(house, *viewers).end == {"v": 1, "status": "done", "code": "", "sentence": ""}
-
-
-def wait_for_text(viewer: Viewer, more: int = 100) -> None:
-    """Return once a viewer has seen so many more characters."""
-    before = len(viewer.screen.text)
-    wait_for(lambda: len(viewer.screen.text) > before + more, seconds=25, what=f"{more} more characters")
+    return make_lease(house)
 
 
 def test_a_stream_cut_after_each_event_is_resumed_to_the_same_bytes(house: House, corpus: str) -> None:
@@ -167,10 +129,11 @@ def test_rights_that_end_end_the_stream_within_ten_seconds(house: House, corpus:
     guest = ApiClient(house.api.url, token)
     events = guest.events(answer_id)
     next(events)
-    house.stack.manage(
-        "shell", "-v", "0", "-c",
-        "from apps.accounts.models import ApiToken; ApiToken.objects.order_by('-created_at').first().delete()",
-    )  # fmt: skip
+    in_shell(
+        house,
+        "from apps.accounts.models import ApiToken",
+        "ApiToken.objects.order_by('-created_at').first().delete()",
+    )
     ended_at = time.monotonic()
     assert "end" not in [event.name for event in events]
     took = time.monotonic() - ended_at
@@ -215,3 +178,7 @@ def test_a_worker_that_is_ended_under_load_loses_and_doubles_nothing(house: Hous
             assert answer["error"]["code"] == "interrupted"
             assert "kept" in answer["error"]["message"]
     assert sum(answer["status"] == "done" for answer in ended) >= UNDER_LOAD // 2 + 1
+
+
+def test_a_budget_for_one_question_lets_one_of_twenty_through(house: House) -> None:
+    run_races(house, 3, seed=1)
