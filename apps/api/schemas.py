@@ -272,6 +272,12 @@ class EvidenceOut(Schema):
         description="[x0, y0, x1, y1] as fractions of the page, origin top left."
     )
     lines: list[int] | None
+    continued: dict[str, Any] | None = Field(
+        description="Where words that run over a page's end go on: page, label, boxes, lines."
+    )
+    places: list[dict[str, Any]] | None = Field(
+        description="Pages on which the words stand: ordinal, page, label, times; null where nobody counted."
+    )
     is_hidden: bool = Field(description="The words are on the page, and nobody who looks at it sees them.")
 
 

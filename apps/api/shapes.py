@@ -175,5 +175,7 @@ def evidence_shape(row: Evidence) -> dict[str, Any]:
         "differences": row.differences,
         "boxes": row.boxes,
         "lines": row.lines,
+        "continued": row.continued,
+        "places": row.places,
         "is_hidden": row.is_hidden,
     }

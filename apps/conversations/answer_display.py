@@ -95,7 +95,7 @@ class AnswerChips:
         name = self._names.get(row.ordinal, "")
         return EvidenceLine(
             row,
-            source=f"{name}, {page_words(row.label or str(row.page_number))}",
+            source=f"{name}, {page_words(row.label or str(row.page_number), _next_label(row))}",
             href=self.href(row.ordinal, row.page_number),
             given=self._given(row) if row.verdict == Verdict.ELSEWHERE else "",
         )
@@ -110,6 +110,11 @@ class AnswerChips:
             return row.marker_given
         ordinal, page = int(match[1]), page_words(self._label(int(match[1]), int(match[2])))
         return page if ordinal == row.ordinal else f"{self._names[ordinal]}, {page}"
+
+
+def _next_label(row: Evidence) -> str:
+    """Of the page on which words that run over a page's end go on."""
+    return row.continued["label"] if row.continued else ""
 
 
 @dataclass(frozen=True)

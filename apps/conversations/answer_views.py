@@ -153,7 +153,7 @@ def cite(
         document,
         page,
         lines=page_lines(page),
-        highlights=highlight_boxes(note.boxes, page),
+        highlights=highlight_boxes(note.boxes_on(page), page),
         zoom=read_zoom(request.GET.get("zoom")),
         tab=read_tab(request.GET.get("tab")),
     )

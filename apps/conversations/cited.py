@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from apps.conversations.evidence import evidence_of
+from django.urls import reverse
+
+from apps.conversations.evidence import MOST_PAGES_LISTED, boxes_of_quote
 from apps.conversations.models import Answer, Evidence, Verdict
+from apps.conversations.naming import page_words
+from apps.library.models import Page
+from apps.library.page_views import words_of
 
 VERDICT_SENTENCES = {
     Verdict.EXACT: "These words stand on this page.",
@@ -20,14 +26,35 @@ VERDICT_SENTENCES = {
 
 
 @dataclass(frozen=True)
+class QuotePlace:
+    """A page on which quoted words stand. words: “p. 4 (2)”, behind the document's name where it is another's."""
+
+    words: str
+    href: str
+    is_here: bool
+
+
+@dataclass(frozen=True)
 class CitedQuote:
-    """A quote of the page with its verdict in words."""
+    """A quote with its verdict in words, seen from one page.
+
+    places: all pages on which the words stand, none where nobody counted. boxes: on this page; None where the
+    words stand here too and nobody looked where.
+    """
 
     evidence: Evidence
+    sentence: str
+    boxes: list[list[float]] | None
+    places: tuple[QuotePlace, ...] = ()
 
     @property
-    def sentence(self) -> str:
-        return VERDICT_SENTENCES[Verdict(self.evidence.verdict)]
+    def count_words(self) -> str:
+        """“found once”, “found 3 times”; empty where nobody counted."""
+        places = self.evidence.places or []
+        times = sum(place["times"] for place in places)
+        if len(places) >= MOST_PAGES_LISTED:
+            return f"found {times} times or more"
+        return {0: "", 1: "found once"}.get(times, f"found {times} times")
 
 
 @dataclass(frozen=True)
@@ -40,9 +67,14 @@ class CitedPage:
     number: int
     quotes: tuple[CitedQuote, ...]
 
-    @property
-    def boxes(self) -> list[list[float]]:
-        return [box for quote in self.quotes for box in quote.evidence.boxes]
+    def boxes_on(self, page: Page) -> list[list[float]]:
+        """Of all quotes. Reads the words of the page where a quote stands that names another one."""
+        boxes = [box for quote in self.quotes for box in quote.boxes or []]
+        further = [quote.evidence.quote for quote in self.quotes if quote.boxes is None]
+        words = words_of(page) if further else None
+        if words is not None:
+            boxes += [box for quote in further for box in boxes_of_quote(words, page.text, quote)]
+        return boxes
 
 
 def cited_entry(answer: Answer, ordinal: int, number: int) -> dict[str, Any] | None:
@@ -55,6 +87,38 @@ def cited_entry(answer: Answer, ordinal: int, number: int) -> dict[str, Any] | N
 
 
 def cited_page(answer: Answer, entry: dict[str, Any], number: int) -> CitedPage:
-    """One query."""
-    rows = evidence_of(answer.evidence.all(), entry["ordinal"], number, number)
-    return CitedPage(answer, entry["ordinal"], entry["name"], number, tuple(CitedQuote(row) for row in rows))
+    """One query for an answer that came through the door."""
+    ordinal = entry["ordinal"]
+    quotes = [_cited_quote(answer, row, ordinal, number) for row in answer.evidence.all()]
+    return CitedPage(answer, ordinal, entry["name"], number, tuple(filter(None, quotes)))
+
+
+def _cited_quote(answer: Answer, row: Evidence, ordinal: int, number: int) -> CitedQuote | None:
+    """The quote as this page shows it; None when it has nothing to do with the page."""
+    if row.ordinal == ordinal and row.page_number == number:
+        sentence = VERDICT_SENTENCES[Verdict(row.verdict)]
+        if row.continued:
+            sentence = f"These words begin on this page and end on {page_words(row.continued['label'])}."
+        return CitedQuote(row, sentence, row.boxes, tuple(_places(answer, row, ordinal, number)))
+    if row.ordinal == ordinal and number in row.page_numbers:
+        sentence = f"These words end on this page; they begin on {page_words(row.label)}."
+        return CitedQuote(row, sentence, row.continued["boxes"])
+    if any((place["ordinal"], place["page"]) == (ordinal, number) for place in row.places or []):
+        places = tuple(_places(answer, row, ordinal, number))
+        return CitedQuote(row, "These words stand on this page too.", None, places)
+    return None
+
+
+def _places(answer: Answer, row: Evidence, ordinal: int, number: int) -> Iterator[QuotePlace]:
+    slug = answer.question.conversation.workspace.slug
+    names = {entry["ordinal"]: entry["name"] for entry in answer.manifest}
+    for place in row.places or []:
+        key = place["ordinal"], place["page"]
+        words = page_words(place["label"])
+        if place["times"] > 1:
+            words = f"{words} ({place['times']})"
+        yield QuotePlace(
+            words if key[0] == ordinal else f"{names[key[0]]}, {words}",
+            reverse("conversations:cite", args=[slug, answer.pk, *key]),
+            key == (ordinal, number),
+        )

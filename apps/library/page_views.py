@@ -15,6 +15,7 @@ from apps.library.access import document_for, page_of
 from apps.library.downloads import original_response
 from apps.library.forms import PageForm
 from apps.library.ingestion.guards import IngestionError
+from apps.library.ingestion.quotes import PageWords
 from apps.library.ingestion.sandbox import ChildDied, ChildFailed
 from apps.library.models import Document, Page
 from apps.library.pictures import failure, page_words
@@ -87,13 +88,19 @@ def show_viewer(request: HtmxRequest, fragment: str, workspace: Workspace, **con
 
 def page_lines(page: Page) -> tuple[TextLine, ...]:
     """The text layer of a page; none when its words cannot be had, which leaves the picture as it is."""
+    words = words_of(page)
+    return text_lines(words) if words is not None else ()
+
+
+def words_of(page: Page) -> PageWords | None:
+    """The words of a page with their places; None when they cannot be had."""
     if not page.width or page.state == Page.State.UNREADABLE:
-        return ()
+        return None
     try:
-        return text_lines(page_words(page.revision, [page.number])[page.number])
+        return page_words(page.revision, [page.number])[page.number]
     except (IngestionError, ChildDied, ChildFailed, FileNotFoundError, KeyError) as error:
         log.warning("No words for page %s of revision %s: %s", page.number, page.revision_id, error)
-        return ()
+        return None
 
 
 @require_safe
