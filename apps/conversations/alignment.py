@@ -19,6 +19,8 @@ Pairs = Sequence[tuple[int | None, int | None]]
 
 # The same words in another order: parties that changed places.
 _REORDERED_FROM = 0.85
+# A printed word left out costs less than any word put in its place, else it would pair with a quote's end.
+_LEFT_OUT = 0.9
 _SHARED_WORDS = 3
 # The careful alignment takes a microsecond or two for each pair of words, and no thread may hold all others up.
 _MOST_PAIRS = 20_000
@@ -89,7 +91,7 @@ def align(quoted: Sequence[Word], printed: Sequence[Word]) -> Pairs:
         above, form = costs[row - 1], quoted[row - 1].form
         for column in range(1, columns):
             swap = _swap_cost(form, printed[column - 1].form)
-            line[column] = min(above[column - 1] + swap, above[column] + 1, line[column - 1] + 1)
+            line[column] = min(above[column - 1] + swap, above[column] + 1, line[column - 1] + _LEFT_OUT)
         costs.append(line)
     row = rows - 1
     column = min(range(columns), key=costs[row].__getitem__)
@@ -102,7 +104,7 @@ def align(quoted: Sequence[Word], printed: Sequence[Word]) -> Pairs:
                 row, column = row - 1, column - 1
                 pairs.append((row, column))
                 continue
-            if here == costs[row][column - 1] + 1:
+            if here == costs[row][column - 1] + _LEFT_OUT:
                 column -= 1
                 pairs.append((None, column))
                 continue

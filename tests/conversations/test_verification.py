@@ -159,6 +159,7 @@ def test_a_difference_names_both_wordings_and_the_words_around_them() -> None:
         (ALTERED["a name"], "name", "Gamma", "Beta"),
         (ALTERED["a currency dropped"], "unit", "", "$"),
         (ALTERED["a qualifying word missing"], "left_out", "", "internal"),
+        ("It is notable that in this clause", "negation", "", "nothing"),
         (CLOSE["a misspelt word"], "spelling", "terminnate", "terminate"),
         ("may promptly terminate this Lease with 120 days", "added", "promptly", ""),
     ],
