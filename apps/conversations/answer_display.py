@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
+from django.db.models import Q
 from django.template.loader import get_template
 from django.urls import reverse
 
@@ -20,6 +21,8 @@ from apps.conversations.services import sent_pages
 from apps.conversations.verification import Verdict as VerdictWord
 from apps.library.models import Page
 
+REVISIONS_AT_ONCE = 300
+"""SQLite nests no expression deeper than 1,000 levels, and each revision is one."""
 _GIVEN = re.compile(r"\[\[(\d+):(\d+)")
 
 
@@ -34,6 +37,8 @@ class AnswerChips:
         self._cite = reverse("conversations:cite", args=[workspace_slug, answer.pk, 0, 0]).removesuffix(
             "0/0/"
         )
+        self.wanted: set[tuple[int, int]] = set()
+        """Pages whose labels `fetch_labels` is to find."""
         self._labels: dict[tuple[int, int], str] = {}
         self._evidence: list[Evidence] = []
         self._verdicts: dict[tuple[int, int], str] = {}
@@ -44,19 +49,22 @@ class AnswerChips:
 
     def prepare(self, ordinal: int, number: int) -> None:
         """Fetch a page's label, so that `chip` needs no query."""
-        if (ordinal, number) not in self._labels:
-            found = Page.objects.filter(revision_id=self._revisions[ordinal], number=number)
-            self._labels[ordinal, number] = found.values_list("label", flat=True).first() or str(number)
+        self.prepare_all({(ordinal, number)})
 
-    def prepare_all(self, places: Iterable[tuple[int, int]]) -> None:
+    def prepare_all(self, pages: Iterable[tuple[int, int]]) -> None:
         """`prepare` for many pages in one query."""
-        wanted = {(self._revisions[ordinal], number): (ordinal, number) for ordinal, number in places}
-        rows = Page.objects.filter(
-            revision_id__in={revision for revision, _ in wanted}, number__in={number for _, number in wanted}
-        ).values_list("revision_id", "number", "label")
-        for revision_id, number, label in rows:
-            if place := wanted.get((str(revision_id), number)):
-                self._labels[place] = label
+        self.wanted = set(pages) - self._labels.keys()
+        fetch_labels([self])
+
+    def place(self, ordinal: int, number: int) -> tuple[str, int]:
+        """Revision and number of a page."""
+        return self._revisions[ordinal], number
+
+    def take_labels(self, labels: Mapping[tuple[str, int], str]) -> None:
+        """labels: by (revision, number). A page that has none is called by its number."""
+        for page in self.wanted:
+            self._labels[page] = labels.get(self.place(*page)) or str(page[1])
+        self.wanted.clear()
 
     def verdict(self, ordinal: int, first: int, last: int) -> str:
         if first == last:
@@ -127,23 +135,45 @@ class EvidenceLine:
     given: str = ""
 
 
-def answer_chips(answer: Answer) -> AnswerChips:
-    """Chips of a stored answer with all its evidence and labels. Three queries without prefetching."""
-    chips = AnswerChips(answer, answer.question.conversation.workspace.slug)
-    chips.add_evidence(*answer.evidence.all())
-    # A running answer has no rows of mentions yet.
-    mentions = mentions_of(answer, answer.text) if answer.is_running else answer.mentions.all()
-    places = {(row.ordinal, number) for row in mentions for number in (row.first, row.last)}
-    if places:
-        chips.prepare_all(places)
-    return chips
+def answer_chips(*answers: Answer) -> list[AnswerChips]:
+    """Chips of stored answers with all their evidence and labels.
+
+    Two queries an answer without prefetching, and one for all labels.
+    """
+    made = []
+    for answer in answers:
+        chips = AnswerChips(answer, answer.question.conversation.workspace.slug)
+        chips.add_evidence(*answer.evidence.all())
+        # A running answer has no rows of mentions yet.
+        mentions = mentions_of(answer, answer.text) if answer.is_running else answer.mentions.all()
+        chips.wanted = {(row.ordinal, number) for row in mentions for number in (row.first, row.last)}
+        made.append(chips)
+    fetch_labels(made)
+    return made
+
+
+def fetch_labels(made: Sequence[AnswerChips]) -> None:
+    """Printed labels of all wanted pages, in one query for `REVISIONS_AT_ONCE` revisions."""
+    numbers: dict[str, set[int]] = {}
+    for chips in made:
+        for revision_id, number in (chips.place(*page) for page in chips.wanted):
+            numbers.setdefault(revision_id, set()).add(number)
+    revisions = list(numbers)
+    labels: dict[tuple[str, int], str] = {}
+    for start in range(0, len(revisions), REVISIONS_AT_ONCE):
+        some = revisions[start : start + REVISIONS_AT_ONCE]
+        pages = Q(*(Q(revision_id=one, number__in=numbers[one]) for one in some), _connector=Q.OR)
+        rows = Page.objects.filter(pages).values_list("revision_id", "number", "label")
+        labels |= {(str(revision_id), number): label for revision_id, number, label in rows}
+    for chips in made:
+        chips.take_labels(labels)
 
 
 def answer_blocks(answer: Answer, chips: AnswerChips | None = None) -> list[str]:
     """The stored text as HTML blocks; the same bytes that were streamed. chips: of the answer, where they are made."""
     if not answer.text:
         return []
-    return [block.html for block in render_blocks(answer.text, (chips or answer_chips(answer)).chip)]
+    return [block.html for block in render_blocks(answer.text, (chips or answer_chips(answer)[0]).chip)]
 
 
 def evidence_html(row: Evidence, workspace_slug: str = "") -> str:
@@ -186,10 +216,13 @@ class AnswerView:
         return bool(self.answer.plan.get("model") == QUOTES_FAMILY)
 
 
-def answer_view(answer: Answer) -> AnswerView:
-    """Three queries for an answer whose evidence, mentions and passes are prefetched, plus one for labels."""
+def answer_views(answers: Sequence[Answer]) -> list[AnswerView]:
+    """One query for all answers whose evidence, mentions and passes are prefetched."""
+    return [_view(answer, chips) for answer, chips in zip(answers, answer_chips(*answers), strict=True)]
+
+
+def _view(answer: Answer, chips: AnswerChips) -> AnswerView:
     rows = list(answer.evidence.all())
-    chips = answer_chips(answer)
     counts = Counter(row.verdict for row in rows)
     return AnswerView(
         answer=answer,

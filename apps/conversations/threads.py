@@ -5,7 +5,9 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from apps.conversations.answer_display import AnswerView, answer_view
+from django.db.models import prefetch_related_objects
+
+from apps.conversations.answer_display import AnswerView, answer_views
 from apps.conversations.models import Answer, Conversation, Question
 
 
@@ -42,16 +44,13 @@ class Turn:
 
 
 def thread(conversation: Conversation, tip: Answer | None = None) -> list[Turn]:
-    """The turns from the first question to `tip`, by default to the newest answer. Six queries at most.
+    """The turns from the first question to `tip`, by default to the newest answer. Six queries, however many turns
+    and citations.
 
     A tip of another conversation is taken for none.
     """
     questions = list(Question.objects.filter(conversation=conversation))
-    answers = list(
-        Answer.objects.filter(question__conversation=conversation).prefetch_related(
-            "evidence", "mentions", "passes"
-        )
-    )
+    answers = list(Answer.objects.filter(question__conversation=conversation).defer("raw"))
     question_by_id = {question.pk: question for question in questions}
     answer_by_id = {answer.pk: answer for answer in answers}
     for question in questions:
@@ -60,22 +59,24 @@ def thread(conversation: Conversation, tip: Answer | None = None) -> list[Turn]:
         answer.question = question_by_id[answer.question_id]
     chosen = answer_by_id.get(tip.pk) if tip is not None else None
     chosen = chosen or (max(answers, key=lambda answer: (answer.created_at, answer.pk)) if answers else None)
-    path: list[Turn] = []
+    path: list[Answer] = []
     while chosen is not None:
-        question = chosen.question
-        path.append(
-            Turn(
-                question=question,
-                answer=chosen,
-                view=answer_view(chosen),
-                siblings=[
-                    other.pk for other in questions if other.parent_answer_id == question.parent_answer_id
-                ],
-                answers=[other.pk for other in answers if other.question_id == question.pk],
-            )
+        path.insert(0, chosen)
+        parent_id = chosen.question.parent_answer_id
+        chosen = answer_by_id.get(parent_id) if parent_id else None
+    prefetch_related_objects(path, "evidence", "mentions", "passes")
+    return [
+        Turn(
+            question=answer.question,
+            answer=answer,
+            view=view,
+            siblings=[
+                other.pk for other in questions if other.parent_answer_id == answer.question.parent_answer_id
+            ],
+            answers=[other.pk for other in answers if other.question_id == answer.question_id],
         )
-        chosen = answer_by_id.get(question.parent_answer_id) if question.parent_answer_id else None
-    return path[::-1]
+        for answer, view in zip(path, answer_views(path), strict=True)
+    ]
 
 
 def turn_of(answer: Answer) -> Turn:
