@@ -15,11 +15,12 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.common.http import HtmxRequest, Refused, refusal
 from apps.conversations import services
 from apps.conversations.access import answer_for
+from apps.conversations.answer_display import cited_links
 from apps.conversations.cited import CitedPage, cited_entry, cited_page
 from apps.conversations.composer import composer_for
 from apps.conversations.continuing import continue_answer
 from apps.conversations.coverage import coverage as coverage_of
-from apps.conversations.coverage_sheet import coverage_strips
+from apps.conversations.coverage_sheet import coverage_strips, left_out_rows
 from apps.conversations.export import FORMATS, copy_answer, export_response
 from apps.conversations.models import Answer
 from apps.conversations.threads import turn_of
@@ -108,14 +109,15 @@ def coverage(request: HtmxRequest, workspace_slug: str, answer_id: uuid.UUID) ->
     """Which pages were sent, cited, or left out and why; passes and tokens."""
     workspace = workspace_for(request.user, workspace_slug)
     found = answer_for(request.user, answer_id, workspace=workspace)
-    sheet = coverage_of(found, with_cells=True)
+    sheet = coverage_of(found, with_documents=True)
     return show_viewer(
         request,
         "conversations/_coverage.html",
         workspace,
         answer=found,
         coverage=sheet,
-        strips=coverage_strips(sheet),
+        strips=coverage_strips(sheet, cited_links(found)),
+        left_out=left_out_rows(sheet),
         back=conversation_url(found.question.conversation, found),
     )
 

@@ -3,52 +3,60 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import Any
 
 from apps.common.amounts import amount_text
 from apps.conversations.marker_grammar import SentPages
-from apps.conversations.marker_grammar import SentPages
 from apps.conversations.models import Answer, ReadingPass
 from apps.conversations.plans import ranges
-from apps.library.facts import flag_heading
 from apps.library.facts import flag_heading
 from apps.library.figures import figures_of
 from apps.library.models import Page
 from apps.usage.models import LedgerEntry
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One page of the strip. state: cited, sent, or left_out; reason: why it was left out."""
+@dataclass(frozen=True, slots=True)
+class PageRun:
+    """Consecutive pages (1-based, inclusive) of one state: cited, sent, or left_out; reason: why they were left out."""
 
-    number: int
-    label: str
+    first: int
+    last: int
     state: str
     reason: str = ""
+
+    @property
+    def pages(self) -> int:
+        return self.last - self.first + 1
 
 
 @dataclass(frozen=True)
 class CoveredDocument:
+    """runs: its selected pages, ascending."""
+
     ordinal: int
     document_id: str
     name: str
-    cells: list[Cell] = field(default_factory=list)
+    runs: list[PageRun] = field(default_factory=list)
     reason: str = ""
     """Why no page of it was sent, for a document that was not ready."""
 
-    @property
-    def sent(self) -> int:
-        return sum(cell.state != "left_out" for cell in self.cells)
+    def count(self, state: str) -> int:
+        return sum(run.pages for run in self.runs if run.state == state)
 
     @property
     def cited(self) -> int:
-        return sum(cell.state == "cited" for cell in self.cells)
+        return self.count("cited")
 
     @property
     def left_out(self) -> int:
-        return len(self.cells) - self.sent
+        return self.count("left_out")
+
+    @property
+    def sent(self) -> int:
+        return self.count("sent") + self.cited
 
 
 @dataclass(frozen=True)
@@ -62,22 +70,6 @@ class ImagesLeftOut:
     tokens: int
     pages: list[tuple[int, int]]
     """(first, last), 1-based and inclusive, ascending."""
-
-
-@dataclass(frozen=True)
-class FlaggedPages:
-    """Pages of one document that were sent and that a reader should look at. flag: hidden_text or instructions."""
-
-    ordinal: int
-    document_id: str
-    name: str
-    flag: str
-    pages: list[tuple[int, int]]
-    """(first, last), 1-based and inclusive, ascending."""
-
-    @property
-    def heading(self) -> str:
-        return flag_heading(self.flag)
 
 
 @dataclass(frozen=True)
@@ -125,7 +117,6 @@ class Coverage:
             "not_sent": self.not_sent,
             "images_left_out": [asdict(images) for images in self.images_left_out],
             "flagged_pages": [asdict(pages) for pages in self.flagged],
-            "flagged_pages": [asdict(pages) for pages in self.flagged],
             "passes": [
                 {**pass_json(reading_pass), "asked": self.asked.get(reading_pass.pk, [])}
                 for reading_pass in self.passes
@@ -158,10 +149,10 @@ def coverage_counts(answer: Answer) -> tuple[int, int]:
     return sent + left_out, sent
 
 
-def coverage(answer: Answer, *, with_cells: bool = False) -> Coverage:
+def coverage(answer: Answer, *, with_documents: bool = False) -> Coverage:
     """An answer's sheet from its own manifest, whatever became of the corpus. A query each for passes, attempts and images.
 
-    with_cells: also every page for the strip, with labels as far as the pages still exist (one query more).
+    with_documents: also the pages of every document, for the strip (one query more).
     """
     selected, sent = coverage_counts(answer)
     passes = list(answer.passes.all())
@@ -173,7 +164,7 @@ def coverage(answer: Answer, *, with_cells: bool = False) -> Coverage:
         flagged=flagged_pages(answer),
         passes=passes,
         asked=_asked(answer, passes),
-        documents=_documents(answer) if with_cells else [],
+        documents=_documents(answer) if with_documents else [],
     )
 
 
@@ -263,75 +254,42 @@ def flagged_pages(answer: Answer) -> list[FlaggedPages]:
     return found
 
 
-TOLD_FLAGS = ("hidden_text", "instructions")
-"""What one should know of a page before relying on an answer; other flags are of use in the viewer alone."""
-
-
-def flagged_pages(answer: Answer) -> list[FlaggedPages]:
-    """Pages that were sent with text nobody sees, or that speak to the model; by document and flag. One query."""
-    rows = Page.objects.filter(revision_id__in=[entry["revision_id"] for entry in answer.manifest])
-    numbers: dict[tuple[str, str], list[int]] = {}
-    flags_of = rows.exclude(flags=[]).order_by("number").values_list("revision_id", "number", "flags")
-    for revision_id, number, flags in flags_of.iterator(chunk_size=2000):
-        for flag in TOLD_FLAGS:
-            if flag in flags:
-                numbers.setdefault((str(revision_id), flag), []).append(number)
-    found = []
-    for entry in sorted(answer.manifest, key=lambda entry: int(entry["ordinal"])):
-        sent = SentPages((entry["ordinal"], first, last) for first, last in entry["ranges"])
-        for flag in TOLD_FLAGS:
-            here = [
-                number
-                for number in numbers.get((entry["revision_id"], flag), ())
-                if (entry["ordinal"], number) in sent
-            ]
-            if here:
-                found.append(
-                    FlaggedPages(
-                        entry["ordinal"], entry["document_id"], entry["name"], flag, list(ranges(here))
-                    )
-                )
-    return found
-
-
 def _documents(answer: Answer) -> list[CoveredDocument]:
-    labels = {
-        (str(revision_id), number): label
-        for revision_id, number, label in Page.objects.filter(
-            revision_id__in=[entry["revision_id"] for entry in answer.manifest]
-        ).values_list("revision_id", "number", "label")
-    }
-    revisions = {entry["ordinal"]: entry["revision_id"] for entry in answer.manifest}
-    cited = {
-        (mention.ordinal, number)
-        for mention in answer.mentions.all()
-        for number in range(mention.first, mention.last + 1)
-    }
+    cited: dict[int, list[tuple[int, int]]] = {}
+    for mention in sorted(answer.mentions.all(), key=lambda one: one.first):
+        cited.setdefault(mention.ordinal, []).append((mention.first, mention.last))
     documents = {
-        entry["ordinal"]: CoveredDocument(entry["ordinal"], entry["document_id"], entry["name"])
+        entry["ordinal"]: CoveredDocument(
+            entry["ordinal"],
+            entry["document_id"],
+            entry["name"],
+            list(_sent_runs(entry["ranges"], cited.get(entry["ordinal"], []))),
+        )
         for entry in answer.manifest
     }
-
-    def cell(ordinal: int, number: int, state: str, reason: str = "") -> Cell:
-        label = labels.get((revisions.get(ordinal, ""), number), str(number))
-        return Cell(number, label, state, reason)
-
-    for entry in answer.manifest:
-        ordinal = entry["ordinal"]
-        for first, last in entry["ranges"]:
-            for number in range(first, last + 1):
-                state = "cited" if (ordinal, number) in cited else "sent"
-                documents[ordinal].cells.append(cell(ordinal, number, state))
     for item in answer.not_sent:
-        ordinal = item["ordinal"]
+        ordinal, reason = item["ordinal"], item["reason"]
         if item["first"] is None:
-            documents[ordinal] = CoveredDocument(ordinal, "", item["name"], reason=item["reason"])
+            documents[ordinal] = CoveredDocument(ordinal, "", item["name"], reason=reason)
             continue
         document = documents.setdefault(ordinal, CoveredDocument(ordinal, "", item["name"]))
-        document.cells.extend(
-            cell(ordinal, number, "left_out", item["reason"])
-            for number in range(item["first"], item["last"] + 1)
-        )
+        document.runs.append(PageRun(item["first"], item["last"], "left_out", reason))
     for document in documents.values():
-        document.cells.sort(key=lambda one: one.number)
+        document.runs.sort(key=lambda run: run.first)
     return [documents[ordinal] for ordinal in sorted(documents)]
+
+
+def _sent_runs(sent: Iterable[Sequence[int]], cited: Sequence[tuple[int, int]]) -> Iterator[PageRun]:
+    """Ranges of sent pages, parted where they are cited. cited: ascending by first page, may overlap."""
+    for first, last in sent:
+        at = first
+        for cited_first, cited_last in cited:
+            begin, end = max(cited_first, at), min(cited_last, last)
+            if begin > end:
+                continue
+            if begin > at:
+                yield PageRun(at, begin - 1, "sent")
+            yield PageRun(begin, end, "cited")
+            at = end + 1
+        if at <= last:
+            yield PageRun(at, last, "sent")

@@ -13,7 +13,6 @@ from apps.conversations.composer import SUGGESTIONS, composer_for, conversations
 from apps.conversations.continuing import is_cut, plan_to_continue
 from apps.conversations.coverage import coverage_counts
 from apps.conversations.export_sources import citation_words
-from apps.conversations.export_sources import citation_words
 from apps.conversations.models import Answer, Conversation, Evidence
 from apps.conversations.plan_line import PlanLine, plan_line
 from apps.conversations.services import LONGEST_QUESTION
@@ -66,12 +65,6 @@ def document_name(evidence: Evidence) -> str:
     """The name under which a quoted document was sent."""
     names = {entry["ordinal"]: str(entry["name"]) for entry in evidence.answer.manifest}
     return names.get(evidence.ordinal or 0, "")
-
-
-@register.filter
-def citation(evidence: Evidence) -> str:
-    """A quote as it is pasted: “quote” (lease.pdf, p. 12)."""
-    return citation_words(evidence, document_name(evidence))
 
 
 @register.filter
