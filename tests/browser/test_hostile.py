@@ -68,6 +68,26 @@ def watched(desk: Desk) -> Watched:
     return Watched(page)
 
 
+def test_the_watch_sees_what_it_watches_for(desk: Desk, lease: str) -> None:
+    seen = watched(desk)
+    seen.page.goto(lease)
+    seen.page.evaluate(
+        """() => {
+            const place = document.createElement("div");
+            place.className = "answer-blocks";
+            place.innerHTML = "<img src=https://evil.example/x onerror=alert(7)><p style='color:red' onclick=alert(7)>x</p>"
+                + "<a href='/logout'>x</a><svg></svg>";
+            document.getElementById("main").append(place);
+            alert(7);
+        }"""
+    )
+    seen.page.wait_for_timeout(300)
+    found = seen.page.locator(".answer-blocks").evaluate(IN_ANSWER)
+    assert [words.split()[0] for words in found] == ["element", "attribute", "attribute", "link", "element"]
+    assert {words.split()[0] for words in seen.said} >= {"policy:", "dialog"}
+    desk.said.clear()
+
+
 def first_difference(one: list[str], other: list[str]) -> str:
     for number, (left, right) in enumerate(zip(one, other, strict=False)):
         if left != right:
