@@ -97,6 +97,7 @@ class AnswerRun:
         self._is_telling = self._is_over = False
         self._kept_at = 0.0
         self._news_of_row: dict[str, Any] = {}
+        self._preparing: asyncio.Future[None] | None = None
 
     async def run(self) -> None:
         """Never raises; the outcome is on the row and on the stream."""
@@ -161,6 +162,7 @@ class AnswerRun:
                         await self.attempts.begin(event)
                         if self.answer.stage.get("stage") == "waiting":
                             self._tell_reading()
+                        self._prepare_search()
                     case Waiting():
                         await self.attempts.fail(event.error, "".join(self.written))
                         await self.attempts.set_aside_again()
@@ -172,6 +174,12 @@ class AnswerRun:
                     case Finished():
                         self.finish_reason = event.reason
         await self._finish_text()
+
+    def _prepare_search(self) -> None:
+        """So many pages take their host many seconds: time to make them ready for quotes from the wrong page."""
+        pages = self.draft.checker.pages
+        if pages.are_many:
+            self._preparing = asyncio.ensure_future(self.loop.in_checks_thread(pages.prepare))
 
     def _tell_reading(self) -> None:
         _, pages = coverage_counts(self.answer)

@@ -102,7 +102,7 @@ def _cited_quote(answer: Answer, row: Evidence, ordinal: int, number: int) -> Ci
         return CitedQuote(row, sentence, row.boxes, tuple(_places(answer, row, ordinal, number)))
     if row.ordinal == ordinal and number in row.page_numbers:
         sentence = f"These words end on this page; they begin on {page_words(row.label)}."
-        return CitedQuote(row, sentence, row.continued["boxes"])
+        return CitedQuote(row, sentence, (row.continued or {}).get("boxes", []))
     if any((place["ordinal"], place["page"]) == (ordinal, number) for place in row.places or []):
         places = tuple(_places(answer, row, ordinal, number))
         return CitedQuote(row, "These words stand on this page too.", None, places)

@@ -43,7 +43,7 @@ class ManifestPages:
     def __init__(self, manifest: list[dict[str, Any]]) -> None:
         self.documents = {entry["ordinal"]: entry for entry in manifest}
         self.sent: SentPages = sent_pages(manifest)
-        self.count = sum(last - first + 1 for entry in manifest for first, last in entry["ranges"])
+        self.count: int = sum(last - first + 1 for entry in manifest for first, last in entry["ranges"])
         self._read: dict[PageKey, tuple[str, str] | None] = {}
 
     def text(self, key: PageKey) -> str | None:
@@ -67,6 +67,16 @@ class ManifestPages:
         for ordinal, entry in self.documents.items():
             for first, last in entry["ranges"]:
                 yield from ((ordinal, number) for number in range(first, last + 1))
+
+    @property
+    def are_many(self) -> bool:
+        """Whether searching them takes a time that is worth preparing for, and counting in them does not pay."""
+        return self.count > MOST_PAGES_COUNTED
+
+    def prepare(self) -> None:
+        """Make the search ready: about a second for 20,000 pages that no other answer searched."""
+        for entry in self.documents.values():
+            page_folds.prepare(uuid.UUID(entry["revision_id"]))
 
     def search(self, folded: str) -> Iterator[PageKey]:
         for ordinal, entry in self.documents.items():
@@ -123,7 +133,7 @@ class EvidenceChecker:
         row.label = self.pages.label(key)
         row.boxes, row.lines = self._where(key, found.places)
         row.is_hidden = bool(row.boxes) and self._is_hidden(key, row.boxes)
-        if found.verdict == "exact" and self.pages.count <= MOST_PAGES_COUNTED:
+        if found.verdict == "exact" and not self.pages.are_many:
             row.places = list(self._count_places(row.quote, key, len(found.places)))
 
     def _where(self, key: PageKey, spans: Sequence[Span]) -> tuple[list[list[float]], list[int] | None]:

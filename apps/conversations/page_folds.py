@@ -81,6 +81,14 @@ class PageFolds:
                     return self._fold_and_search(revision_id, needle)
         return [number for slab in slabs for number in slab.pages_with(needle)]
 
+    def prepare(self, revision_id: uuid.UUID) -> None:
+        """Fold a revision before it is searched, unless it is kept or another thread is folding."""
+        if self._find(revision_id) is None and self._folding.acquire(blocking=False):
+            try:
+                self._fold_and_search(revision_id, None)
+            finally:
+                self._folding.release()
+
     @property
     def bytes_kept(self) -> int:
         return sum(size for _, size in self._kept.values())
@@ -92,13 +100,13 @@ class PageFolds:
             self._kept.move_to_end(revision_id)
             return self._kept[revision_id][0]
 
-    def _fold_and_search(self, revision_id: uuid.UUID, needle: bytes) -> list[int]:
+    def _fold_and_search(self, revision_id: uuid.UUID, needle: bytes | None) -> list[int]:
         rows = Page.objects.filter(revision_id=revision_id).order_by("number").values_list("number", "text")
         found: list[int] = []
         kept: list[_Slab] = []
         size = 0
         for slab in _slabs(rows.iterator(chunk_size=500)):
-            found += slab.pages_with(needle)
+            found += slab.pages_with(needle) if needle else ()
             size += len(slab.folds)
             if size <= self.most_bytes:
                 kept.append(slab)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from apps.conversations import evidence
-from apps.conversations.evidence import EvidenceChecker, boxes_of_span, evidence_of
+from apps.conversations.evidence import EvidenceChecker, ManifestPages, boxes_of_span, evidence_of
 from apps.conversations.marker_grammar import EvidenceLine, canonical_marker
 from apps.conversations.models import Evidence
 from apps.library.ingestion.quotes import PageWords, Word
@@ -140,3 +140,18 @@ def test_lines_of_a_text_count_from_its_page() -> None:
         kind=Document.Kind.TEXT,
     )
     assert row.lines == [3, 4]
+
+
+@pytest.mark.django_db
+def test_many_pages_are_made_ready_before_they_are_searched(
+    monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    corpus = make_corpus(make_workspace())
+    make_document(corpus, texts=LEASE)
+    assert not ManifestPages(manifest_of(corpus)).are_many
+    monkeypatch.setattr(evidence, "MOST_PAGES_COUNTED", 2)
+    pages = ManifestPages(manifest_of(corpus))
+    assert pages.are_many
+    pages.prepare()
+    with django_assert_num_queries(0):
+        assert list(pages.search("thekeysarereturned")) == [(1, 2), (1, 3)]

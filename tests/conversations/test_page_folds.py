@@ -60,6 +60,15 @@ def test_a_revision_is_read_once_for_all_answers(django_assert_num_queries: Any)
         assert folds.pages_with(revision.pk, "rent") == [2]
 
 
+def test_a_prepared_revision_is_searched_without_a_query(django_assert_num_queries: Any) -> None:
+    folds, revision = PageFolds(), revision_of()
+    with django_assert_num_queries(1):
+        folds.prepare(revision.pk)
+        folds.prepare(revision.pk)
+    with django_assert_num_queries(0):
+        assert folds.pages_with(revision.pk, "rent") == [2]
+
+
 def test_no_more_is_kept_than_fits_and_the_longest_unused_goes_first(django_assert_num_queries: Any) -> None:
     one, other, third = (revision_of([letter * 100] * 3) for letter in "abc")
     folds = PageFolds(most_bytes=700)
