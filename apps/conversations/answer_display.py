@@ -4,7 +4,6 @@ reloaded and exported."""
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
@@ -203,6 +202,16 @@ def evidence_items(chips: AnswerChips, rows: Iterable[Evidence]) -> list[str]:
 
 
 @dataclass(frozen=True)
+class VerdictSum:
+    """How many quotes have a verdict. first: the first of them, to look at."""
+
+    verdict: str
+    word: str
+    count: int
+    first: Evidence
+
+
+@dataclass(frozen=True)
 class AnswerView:
     """An answer ready for a template."""
 
@@ -210,8 +219,8 @@ class AnswerView:
     blocks: list[str]
     evidence: list[Evidence]
     evidence_items: list[str]
-    verdict_sums: list[tuple[str, str, int]] = field(default_factory=list)
-    """(verdict, its word, how many), worst last; only those that occur."""
+    verdict_sums: list[VerdictSum] = field(default_factory=list)
+    """Only those that occur."""
     passes: list[ReadingPass] = field(default_factory=list)
 
     @property
@@ -237,14 +246,18 @@ def answer_views(answers: Sequence[Answer]) -> list[AnswerView]:
 
 def _view(answer: Answer, chips: AnswerChips) -> AnswerView:
     rows = list(answer.evidence.all())
-    counts = Counter(row.verdict for row in rows)
+    by_verdict: dict[str, list[Evidence]] = {}
+    for row in rows:
+        by_verdict.setdefault(row.verdict, []).append(row)
     return AnswerView(
         answer=answer,
         blocks=answer_blocks(answer, chips),
         evidence=rows,
         evidence_items=evidence_items(chips, rows),
         verdict_sums=[
-            (verdict.value, verdict.label, counts[verdict]) for verdict in Verdict if counts[verdict]
+            VerdictSum(verdict.value, verdict.label, len(found), found[0])
+            for verdict in Verdict
+            if (found := by_verdict.get(verdict))
         ],
         passes=list(answer.passes.all()),
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.common.http import HtmxRequest, Refused, refusal
@@ -22,12 +23,15 @@ from apps.conversations.continuing import continue_answer
 from apps.conversations.coverage import coverage as coverage_of
 from apps.conversations.coverage_sheet import coverage_strips, left_out_rows
 from apps.conversations.export import FORMATS, copy_answer, export_response
-from apps.conversations.models import Answer
+from apps.conversations.marking import quoted_spans
+from apps.conversations.models import Answer, Verdict
 from apps.conversations.threads import turn_of
 from apps.conversations.views import conversation_url, pane_context
 from apps.library.access import document_for, page_of
+from apps.library.models import Page
 from apps.library.page_views import page_lines, show_viewer
-from apps.library.viewer import ViewerPage, highlight_boxes, read_tab, read_zoom
+from apps.library.pictures import failure
+from apps.library.viewer import HighlightBox, ViewerPage, highlight_boxes, read_tab, read_zoom
 from apps.workspaces.access import Right, workspace_for
 from apps.workspaces.models import Workspace
 
@@ -155,13 +159,34 @@ def cite(
         document,
         page,
         lines=page_lines(page),
-        highlights=highlight_boxes(note.boxes_on(page), page),
+        highlights=_highlights(note, page),
         zoom=read_zoom(request.GET.get("zoom")),
         tab=read_tab(request.GET.get("tab")),
+        marks=quoted_spans(page.text, (quote.evidence.quote for quote in note.quotes)),
+        cited_lines=note.lines,
+        here=reverse("conversations:cite", args=[workspace.slug, found.pk, ordinal, number]),
     )
     return show_viewer(
-        request, "conversations/_cited_page.html", workspace, viewer=viewer, note=note, back=back
+        request,
+        "conversations/_cited_page.html",
+        workspace,
+        viewer=viewer,
+        note=note,
+        back=back,
+        picture_problem=failure(page.revision, number) if viewer.has_picture else "",
     )
+
+
+def _highlights(note: CitedPage, page: Page) -> tuple[HighlightBox, ...]:
+    """The places of the quoted words; of those that the page has only nearly, drawn otherwise."""
+    unsure = [
+        box
+        for quote in note.quotes
+        if quote.evidence.verdict in (Verdict.CLOSE, Verdict.ALTERED)
+        for box in quote.boxes or []
+    ]
+    sure = [box for box in note.boxes_on(page) if box not in unsure]
+    return highlight_boxes(sure, page) + highlight_boxes(unsure, page, is_unsure=True)
 
 
 def _source_removed(request: HtmxRequest, workspace: Workspace, note: CitedPage, back: str) -> HttpResponse:

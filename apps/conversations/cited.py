@@ -67,6 +67,12 @@ class CitedPage:
     number: int
     quotes: tuple[CitedQuote, ...]
 
+    @property
+    def lines(self) -> tuple[tuple[int, int], ...]:
+        """(first, last) of the quotes from this page, for a file that is read by lines."""
+        rows = [quote.evidence for quote in self.quotes if quote.evidence.page_number == self.number]
+        return tuple((row.lines[0], row.lines[1]) for row in rows if row.lines)
+
     def boxes_on(self, page: Page) -> list[list[float]]:
         """Of all quotes. Reads the words of the page where a quote stands that names another one."""
         boxes = [box for quote in self.quotes for box in quote.boxes or []]

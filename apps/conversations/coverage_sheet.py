@@ -18,8 +18,8 @@ from apps.conversations.plans import ranges
 
 COLUMNS = 50
 """Cells in a row of the strip."""
-MOST_CELLS = 1000
-"""Of one document: twenty rows can be taken in, and what stands out still does."""
+MOST_CELLS = 2000
+"""Of one document: forty rows can be taken in, and what stands out still does."""
 MOST_STRIPS = 100
 """Documents with a strip of their own; the others share one."""
 MOST_RANGES = 20

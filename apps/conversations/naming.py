@@ -35,4 +35,4 @@ def _cut(text: str, longest: int) -> str:
         return text
     cut = text[:longest]
     word = cut.rpartition(" ")[0]
-    return f"{word if len(word) > longest // 2 else cut.rstrip()}…"
+    return f"{(word if len(word) > longest // 2 else cut).rstrip(' ,;:(–—-')}…"

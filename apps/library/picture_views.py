@@ -7,6 +7,7 @@ import uuid
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.common.http import HtmxRequest
@@ -52,12 +53,15 @@ def figure(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID, di
 def try_picture_again(
     request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID, number: int
 ) -> HttpResponse:
-    """Draw a page that broke its child a moment ago once more, and show it."""
+    """Draw a page that broke its child a moment ago once more, and show it; `next` is where it was looked at."""
     workspace = workspace_for(request.user, workspace_slug)
     page = page_for(
         request.user, document_id, number, revision_id=request.GET.get("revision"), workspace=workspace
     )
     forget_failure(page.revision, page.number)
+    back = request.POST.get("next", "")
+    if url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure()):
+        return redirect(back)
     url = reverse("library:page", args=[workspace.slug, document_id, page.number])
     return redirect(f"{url}?{request.GET.urlencode()}" if request.GET else url)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,8 @@ from apps.workspaces.models import Workspace
 ZOOMS = (50, 75, 100, 125, 150, 200, 300)
 """Per cent of the pane's width."""
 TABS = ("page", "text")
+_SLICE = re.compile(r":(\d+)[–-]\d+\Z")
+"""Lines of a file, as its label ends: `src/app.py:121–240`."""
 DRAWN_KINDS = frozenset({Document.Kind.PDF, Document.Kind.PAGED})
 """Documents whose pages have pictures."""
 
@@ -36,17 +39,34 @@ class TextLine:
 
 @dataclass(frozen=True)
 class HighlightBox:
-    """A rectangle in points of the page as shown."""
+    """A rectangle in points of the page as shown. is_unsure: the words in it are not quite those of the quote."""
 
     x: float
     y: float
     width: float
     height: float
+    is_unsure: bool = False
+
+
+@dataclass(frozen=True)
+class TextPart:
+    text: str
+    is_marked: bool
+
+
+@dataclass(frozen=True)
+class FileLine:
+    """A line of a file. number: 1-based in the file."""
+
+    number: int
+    text: str
+    is_cited: bool
 
 
 @dataclass(frozen=True)
 class ViewerPage:
-    """One page in the viewer. highlights: places of quotes."""
+    """One page in the viewer. highlights: places of quotes on the picture; marks: in the text (start, end);
+    cited_lines: in a file (first, last). here: the address of this view where it is no plain page of the library."""
 
     workspace: Workspace
     document: Document
@@ -55,6 +75,9 @@ class ViewerPage:
     highlights: tuple[HighlightBox, ...] = ()
     zoom: int = 100
     tab: str = "page"
+    marks: tuple[tuple[int, int], ...] = ()
+    cited_lines: tuple[tuple[int, int], ...] = ()
+    here: str = ""
 
     @property
     def page_count(self) -> int:
@@ -86,6 +109,29 @@ class ViewerPage:
         """A query where the page has no text: whether it is being recognised."""
         is_waiting = self.page.state == Page.State.NO_TEXT and not self.is_old_revision
         return page_notes(self.page, self.document.next_revision if is_waiting else None)
+
+    @property
+    def is_lines(self) -> bool:
+        """Read by lines: a file of a repository, or a text."""
+        return self.document.kind not in DRAWN_KINDS
+
+    @property
+    def text_parts(self) -> list[TextPart]:
+        """The text, parted at its marks."""
+        parts, at = [], 0
+        for start, end in self.marks:
+            parts += [TextPart(self.page.text[at:start], False), TextPart(self.page.text[start:end], True)]
+            at = end
+        return [part for part in (*parts, TextPart(self.page.text[at:], False)) if part.text]
+
+    @property
+    def file_lines(self) -> list[FileLine]:
+        """The text by lines, numbered as in the file of which this page is a slice."""
+        slice_of = _SLICE.search(self.page.label)
+        return [
+            FileLine(number, line, any(first <= number <= last for first, last in self.cited_lines))
+            for number, line in enumerate(self.page.text.splitlines(), int(slice_of[1]) if slice_of else 1)
+        ]
 
     @property
     def zoom_dpi(self) -> int:
@@ -164,7 +210,9 @@ def _line(box: Box, row: list[str], words: PageWords) -> TextLine:
     )
 
 
-def highlight_boxes(boxes: Sequence[Sequence[float]], page: Page) -> tuple[HighlightBox, ...]:
+def highlight_boxes(
+    boxes: Sequence[Sequence[float]], page: Page, *, is_unsure: bool = False
+) -> tuple[HighlightBox, ...]:
     """Boxes given as fractions of the page, a little larger than the words so that the frame does not touch."""
     margin = 1.5
     return tuple(
@@ -173,6 +221,7 @@ def highlight_boxes(boxes: Sequence[Sequence[float]], page: Page) -> tuple[Highl
             y=round(y0 * page.height - margin, 1),
             width=round((x1 - x0) * page.width + 2 * margin, 1),
             height=round((y1 - y0) * page.height + 2 * margin, 1),
+            is_unsure=is_unsure,
         )
         for x0, y0, x1, y1 in boxes
     )

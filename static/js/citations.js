@@ -3,12 +3,15 @@
 
 import { showPane } from "./show-pane.js";
 
-const thread = () => document.getElementById("thread");
-const chips = () => [...(thread()?.querySelectorAll(".answer-blocks a.cite") ?? [])];
+const MOST_QUOTES = 3;
+const SHOW_AFTER_MS = 120;
+const HIDE_AFTER_MS = 200;
+
+const chips = () => [...document.querySelectorAll("#thread .answer-blocks a.cite")];
 
 let current = null;
 
-export function openCitation(link) {
+function openCitation(link) {
   setCurrent(link);
   hideCard();
   showPane("viewer");
@@ -21,32 +24,65 @@ function setCurrent(link) {
   current?.setAttribute("aria-current", "true");
 }
 
+// Steps begin at the citation that is open, else at the one that has the focus, else at an end.
+function step(direction) {
+  const all = chips();
+  if (!all.length) return;
+  const at = all.indexOf(current?.isConnected ? current : document.activeElement);
+  const next = all[at < 0 ? (direction > 0 ? 0 : all.length - 1) : (at + direction + all.length) % all.length];
+  next.scrollIntoView({ block: "nearest" });
+  openCitation(next);
+  return next;
+}
+
+// The reader returns to where the page was opened from.
+function returnToAnswer() {
+  const from = current;
+  if (!from?.isConnected) return;
+  showPane("conversation");
+  from.scrollIntoView({ block: "nearest" });
+  from.focus({ preventScroll: true });
+}
+
 document.addEventListener("click", (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey || !document.getElementById("thread")) return;
   const link = event.target.closest?.("a.cite, a.evidence-open");
-  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || !document.getElementById("viewer")) return;
-  event.preventDefault();
-  openCitation(link);
+  if (link) {
+    event.preventDefault();
+    openCitation(link);
+    return;
+  }
+  const stepper = event.target.closest?.("[data-cite-step]");
+  if (stepper) step(Number(stepper.dataset.citeStep));
+  if (event.target.closest?.("[data-back-to-answer]")) {
+    event.preventDefault();
+    showPane("conversation");
+    returnToAnswer();
+  }
 });
 
 document.addEventListener("keydown", (event) => {
   if (!event.altKey || event.ctrlKey || event.metaKey) return;
   if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
-  const all = chips();
-  if (!all.length) return;
+  const next = step(event.key === "ArrowDown" ? 1 : -1);
+  if (!next) return;
   event.preventDefault();
-  const step = event.key === "ArrowDown" ? 1 : -1;
-  const at = all.indexOf(current?.isConnected ? current : document.activeElement);
-  const next = all[at < 0 ? (step > 0 ? 0 : all.length - 1) : (at + step + all.length) % all.length];
-  next.scrollIntoView({ block: "nearest" });
   next.focus({ preventScroll: true });
-  openCitation(next);
+  hideCard();
 });
 
-// The reader returns to where the page was opened from.
 document.addEventListener("viewer:closed", () => {
-  const from = current;
+  if (document.getElementById("workbench")?.dataset.pane === "conversation") returnToAnswer();
   setCurrent(null);
-  if (from?.isConnected) from.focus();
+});
+
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target?.id !== "viewer") return;
+  const place = document.querySelector("#viewer [data-cite-at]");
+  if (!place) return;
+  const all = chips();
+  const at = all.indexOf(current);
+  if (at >= 0) place.textContent = `citation ${at + 1} of ${all.length}`;
 });
 
 // The quote card --------------------------------------------------------------------------------------------
@@ -54,72 +90,72 @@ document.addEventListener("viewer:closed", () => {
 let card = null;
 let timer = 0;
 
+// The lines of the evidence fold that belong to a citation's pages.
 function quotesOf(link) {
-  const page = link.dataset.cite;
-  const turn = link.closest(".turn");
-  if (!page || !turn) return [];
-  const [ordinal, range] = page.split(":");
-  const [first, last = first] = range.split("-").map(Number);
-  return [...turn.querySelectorAll(".evidence-item[data-page]")].filter((item) => {
+  const [ordinal, range] = (link.dataset.cite ?? "").split(":");
+  const [first, last = first] = (range ?? "").split("-").map(Number);
+  return [...(link.closest(".turn")?.querySelectorAll(".evidence-item[data-page]") ?? [])].filter((item) => {
     const [itemOrdinal, number] = item.dataset.page.split(":");
     return itemOrdinal === ordinal && Number(number) >= first && Number(number) <= last;
   });
 }
 
+function line(words, className) {
+  const element = document.createElement("p");
+  element.className = className;
+  element.textContent = words;
+  return element;
+}
+
 function showCard(link) {
-  const items = quotesOf(link);
-  if (!items.length) return;
   hideCard();
   card = document.createElement("div");
   card.className = "cite-card";
   card.id = "cite-card";
   card.setAttribute("role", "tooltip");
-  for (const item of items.slice(0, 3)) {
-    const quote = document.createElement("q");
-    quote.dir = "auto";
-    quote.textContent = item.querySelector(".evidence-quote")?.textContent ?? "";
-    const verdict = document.createElement("p");
-    verdict.textContent = item.querySelector(".verdict")?.textContent ?? "";
-    card.append(quote, verdict);
+  // The card stands for the plain tooltip: “document, page: verdict”.
+  link.dataset.title ||= link.title;
+  link.removeAttribute("title");
+  const items = quotesOf(link);
+  card.append(line(items.length ? link.dataset.title.replace(/: [^:]*$/, "") : link.dataset.title, "cite-card-source"));
+  for (const item of items.slice(0, MOST_QUOTES)) {
+    for (const part of item.querySelectorAll(".evidence-quote, .verdict, .words-hidden, .differences")) {
+      card.append(part.cloneNode(true));
+    }
   }
-  if (items.length > 3) {
-    const more = document.createElement("p");
-    more.textContent = `and ${items.length - 3} more`;
-    card.append(more);
-  }
+  if (!items.length) card.append(line("The answer names this page without quoting from it.", "soft"));
+  if (items.length > MOST_QUOTES) card.append(line(`and ${items.length - MOST_QUOTES} more`, "faint"));
   document.getElementById("main").append(card);
   link.setAttribute("aria-describedby", "cite-card");
-  // The card stands for the plain tooltip.
-  if (link.title) {
-    link.dataset.title = link.title;
-    link.removeAttribute("title");
-  }
-  const box = link.getBoundingClientRect();
-  const width = card.offsetWidth;
-  const height = card.offsetHeight;
-  const left = Math.max(8, Math.min(box.left, innerWidth - width - 8));
-  const top = box.bottom + 6 + height < innerHeight ? box.bottom + 6 : Math.max(8, box.top - height - 6);
-  card.style.left = `${left}px`;
-  card.style.top = `${top}px`;
+  place(card, link.getClientRects()[0]);
+}
+
+// Below the citation where there is room, else above it.
+function place(element, at) {
+  const { offsetWidth: width, offsetHeight: height } = element;
+  const top = at.bottom + 4 + height < innerHeight ? at.bottom + 4 : Math.max(8, at.top - height - 4);
+  element.style.left = `${Math.max(8, Math.min(at.left, innerWidth - width - 8))}px`;
+  element.style.top = `${top}px`;
 }
 
 function hideCard() {
   clearTimeout(timer);
   card?.remove();
   card = null;
-  for (const link of document.querySelectorAll("a.cite[aria-describedby=cite-card]")) {
-    link.removeAttribute("aria-describedby");
-  }
+  document.querySelector("a.cite[aria-describedby=cite-card]")?.removeAttribute("aria-describedby");
 }
 
 document.addEventListener("pointerover", (event) => {
   const link = event.target.closest?.("a.cite");
-  if (link) {
+  // A finger that opens a citation does not rest on it.
+  if (link && event.pointerType !== "touch") {
     clearTimeout(timer);
-    timer = setTimeout(() => showCard(link), 120);
-  } else if (!event.target.closest?.(".cite-card")) {
+    timer = setTimeout(() => showCard(link), SHOW_AFTER_MS);
+  } else if (event.target.closest?.(".cite-card")) {
     clearTimeout(timer);
-    timer = setTimeout(hideCard, 120);
+  } else if (card || timer) {
+    clearTimeout(timer);
+    timer = setTimeout(hideCard, HIDE_AFTER_MS);
   }
 });
 document.addEventListener("focusin", (event) => {
@@ -128,8 +164,7 @@ document.addEventListener("focusin", (event) => {
 });
 document.addEventListener("scroll", hideCard, { capture: true, passive: true });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && card) {
-    hideCard();
-    event.stopImmediatePropagation();
-  }
+  if (event.key !== "Escape" || !card) return;
+  hideCard();
+  event.stopImmediatePropagation();
 });

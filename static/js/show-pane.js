@@ -3,6 +3,8 @@
 export function showPane(name) {
   const bench = document.getElementById("workbench");
   if (!bench) return;
+  // Where a closed page leads back to.
+  if (name === "viewer" && bench.dataset.pane !== "viewer") bench.dataset.paneBefore = bench.dataset.pane;
   bench.dataset.pane = name;
   for (const link of document.querySelectorAll("[data-pane-link]")) {
     if (link.dataset.paneLink === name) link.setAttribute("aria-current", "true");

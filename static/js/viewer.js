@@ -1,4 +1,7 @@
-// The viewer: zoom without a round trip, the quoted words scrolled into sight, Esc closes, focus returns.
+// The viewer: zoom without a round trip, the quoted words scrolled into sight, keys while it has the focus (+ − 0
+// zoom, ← → turn pages where nothing scrolls sideways), Esc closes.
+
+import { showPane } from "./show-pane.js";
 
 const ZOOMS = [50, 75, 100, 125, 150, 200, 300];
 const KEY = "viewer-zoom";
@@ -18,7 +21,7 @@ function setZoom(zoom) {
   sessionStorage.setItem(KEY, zoom);
 }
 
-function step(direction) {
+function zoomBy(direction) {
   const at = ZOOMS.indexOf(Number(viewer().dataset.zoom));
   setZoom(ZOOMS[Math.max(0, Math.min(ZOOMS.length - 1, at + direction))]);
 }
@@ -29,12 +32,12 @@ function settle() {
   const kept = Number(sessionStorage.getItem(KEY));
   if (ZOOMS.includes(kept)) setZoom(kept);
   const scroll = pane.querySelector(".viewer-scroll");
-  const box = pane.querySelector(".quote-box");
-  if (box && scroll) {
-    const at = box.getBoundingClientRect();
+  const quoted = pane.querySelector(".quote-box, .page-text mark, .cited-line");
+  if (quoted && scroll) {
+    const at = quoted.getBoundingClientRect();
     const frame = scroll.getBoundingClientRect();
     scroll.scrollTop += at.top - frame.top - frame.height / 3;
-    scroll.scrollLeft += at.left - frame.left - 24;
+    if (at.right > frame.right) scroll.scrollLeft += at.left - frame.left - 24;
   }
   const picture = pane.querySelector(".sheet-picture");
   const fail = () => {
@@ -48,18 +51,40 @@ function settle() {
 
 function close() {
   const closed = document.getElementById("viewer-closed");
-  if (!closed || !viewer()) return;
-  viewer().replaceWith(closed.content.cloneNode(true));
+  const pane = viewer();
+  if (!closed || !pane) return;
+  showPane(pane.closest("[data-pane-before]")?.dataset.paneBefore ?? "conversation");
+  pane.replaceWith(closed.content.cloneNode(true));
   document.dispatchEvent(new CustomEvent("viewer:closed"));
 }
 
 document.addEventListener("click", (event) => {
-  const zoom = event.target.closest?.("[data-zoom-step]");
+  const zoom = event.target.closest?.("[data-zoom-step], [data-zoom-to]");
   if (zoom) {
     event.preventDefault();
-    step(Number(zoom.dataset.zoomStep));
+    if (zoom.dataset.zoomTo) setZoom(Number(zoom.dataset.zoomTo));
+    else zoomBy(Number(zoom.dataset.zoomStep));
   } else if (event.target.closest?.("[data-close-viewer]")) {
     close();
+  }
+});
+
+const ZOOM_KEYS = {
+  "+": () => zoomBy(1),
+  "=": () => zoomBy(1),
+  "-": () => zoomBy(-1),
+  0: () => setZoom(100),
+};
+const TURN_KEYS = { ArrowLeft: "-1", ArrowRight: "1" };
+
+document.addEventListener("keydown", (event) => {
+  const scroll = event.target.closest?.("#viewer-scroll");
+  if (!scroll || event.altKey || event.ctrlKey || event.metaKey) return;
+  if (ZOOM_KEYS[event.key] && viewer().querySelector("[data-zoom-shown]")) {
+    event.preventDefault();
+    ZOOM_KEYS[event.key]();
+  } else if (TURN_KEYS[event.key] && scroll.scrollWidth <= scroll.clientWidth) {
+    viewer().querySelector(`[data-page-step="${TURN_KEYS[event.key]}"]`)?.click();
   }
 });
 
@@ -75,8 +100,16 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.successful && event.detail.elt.matches?.("[data-closes-viewer]")) close();
 });
 
+// What had the focus may be gone with the page before; then the page has it, and keys go on working.
+let hadFocus = false;
+document.addEventListener("htmx:beforeSwap", (event) => {
+  hadFocus = event.detail.target?.id === "viewer" && event.detail.target.contains(document.activeElement);
+});
+
 document.addEventListener("htmx:afterSwap", (event) => {
-  if (event.detail.target?.id === "viewer") settle();
+  if (event.detail.target?.id !== "viewer") return;
+  settle();
+  if (hadFocus && !viewer().contains(document.activeElement)) viewer().querySelector(".viewer-scroll")?.focus();
 });
 
 settle();
