@@ -70,8 +70,8 @@ class CitedPage:
     @property
     def lines(self) -> tuple[tuple[int, int], ...]:
         """(first, last) of the quotes from this page, for a file that is read by lines."""
-        rows = [quote.evidence for quote in self.quotes if quote.evidence.page_number == self.number]
-        return tuple((row.lines[0], row.lines[1]) for row in rows if row.lines)
+        rows = (quote.evidence for quote in self.quotes if quote.evidence.page_number == self.number)
+        return tuple((lines[0], lines[1]) for lines in (row.lines for row in rows) if lines)
 
     def boxes_on(self, page: Page) -> list[list[float]]:
         """Of all quotes. Reads the words of the page where a quote stands that names another one."""

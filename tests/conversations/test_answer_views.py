@@ -187,7 +187,7 @@ def test_an_altered_quote_shows_both_words(room: Room) -> None:
         differences=[{"kind": "number", "quoted": "90", "printed": "120"}],
     )
     words = plain(room.client("alice").get(room.url("cite", 1, 2), headers=HTMX))
-    assert "answer: 90 · page: 120" in words
+    assert "page: 120 · answer: 90" in words
 
 
 @pytest.mark.parametrize("place", [(1, 99), (9, 1), (1, 0)])
@@ -214,7 +214,7 @@ def test_the_coverage_sheet_accounts_for_every_page(room: Room) -> None:
     response = room.client("alice").get(room.url("coverage"), headers=HTMX)
 
     words = plain(response)
-    assert "3 of 5 selected pages were sent and counted, 1 are cited" in words
+    assert "3 of 5 selected pages were sent and counted, 1 cited" in words
     assert "3 sent, 1 cited, 2 not sent" in words
     assert "still being read" in words
     assert "1,204 1,210 1,024 96" in words

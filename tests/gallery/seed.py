@@ -98,7 +98,7 @@ def document_places(workspace: Workspace, corpora: dict[str, Corpus]) -> Places:
     places = {f"corpus-{name}": at("library:corpus", workspace, one.pk) for name, one in corpora.items()}
     for name in (
         "Lease.pdf", "Broken.pdf", "Half a scan.pdf", "Being read.pdf", "Locked.pdf", "Read twice.pdf",
-        "Half recognised.pdf", "Scan of the annex.pdf", "Data room index.pdf",
+        "Half recognised.pdf", "Scan of the annex.pdf", "Data room index.pdf", "Brochure.pdf",
     ):  # fmt: skip
         document = Document.objects.get(workspace=workspace, name=name)
         key = name.removesuffix(".pdf").lower().replace(" ", "-")

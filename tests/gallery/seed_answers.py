@@ -9,9 +9,11 @@ from typing import Any
 from django.utils import timezone
 
 from apps.accounts.models import User
-from apps.conversations.models import Answer, Conversation, Verdict
+from apps.conversations.models import Answer, Conversation, ReadingPass, Verdict
+from apps.library.ingestion.pymupdf_lean import pymupdf
 from apps.library.models import Corpus, Document, Page
 from tests.factories import (
+    LEASE_PAGES,
     add_evidence,
     add_mentions,
     make_answer,
@@ -19,13 +21,40 @@ from tests.factories import (
     make_conversation,
     make_document,
     make_question,
+    pdf_bytes,
 )
-from tests.gallery.words import ARABIC_PAGE, CLAUSES, CODE_AND_TABLE, JAPANESE_PAGE, LONG_NAME, VERDICT_TEXT
+from tests.gallery.words import (
+    ARABIC_PAGE,
+    CLAUSES,
+    CODE_AND_TABLE,
+    JAPANESE_PAGE,
+    LONG_NAME,
+    MINUTES,
+    VERDICT_TEXT,
+    clause_pages,
+)
 
 Claim = Callable[[], dict[str, object]]
 Corpora = Mapping[str, Corpus]
 NOTICE_QUOTE = "Either party may terminate with 120 days written notice."
-BOX = [[0.12, 0.13, 0.66, 0.15]]
+
+
+def boxes_on(text: str, words: str) -> list[list[float]]:
+    """Where words stand on the page that `pdf_bytes` makes of a text."""
+    with pymupdf.open(stream=pdf_bytes([text])) as document:
+        page = document[0]
+        return [
+            [
+                place.x0 / page.rect.width,
+                place.y0 / page.rect.height,
+                place.x1 / page.rect.width,
+                place.y1 / page.rect.height,
+            ]
+            for place in page.search_for(words)
+        ]
+
+
+BOX = boxes_on(LEASE_PAGES[1], NOTICE_QUOTE)
 
 
 def make_answers(corpora: Corpora, people: Mapping[str, User], claim: Claim) -> dict[str, Answer]:
@@ -44,6 +73,9 @@ def make_answers(corpora: Corpora, people: Mapping[str, User], claim: Claim) -> 
         "deep": about_an_archive(corpora["deep"], alice),
         "shared": make_answered(small, people["bob"], "When is the rent due?"),
         "source-removed": with_removed_source(small, alice),
+        "of-a-file": about_a_file(corpora["files"], alice),
+        "in-passes": in_passes(corpora["deep"], alice),
+        "right-to-left": in_hebrew(corpora["foreign"], alice),
     }
     Conversation.objects.filter(pk=answers["shared"].question.conversation_id).update(
         shared_at=timezone.now()
@@ -119,12 +151,24 @@ def every_verdict(corpus: Corpus, owner: User) -> Answer:
     add_evidence(answer, NOTICE_QUOTE, 2, boxes=BOX)
     add_evidence(
         answer, "The rent is 1,950 euros a month and is due on the third working day.", 3, Verdict.ALTERED,
-        boxes=BOX, differences=[{"quoted": "1,950", "printed": "1,850"}],
+        boxes=boxes_on(LEASE_PAGES[2], "The rent is 1,850 euros a month and is due on the third working day."),
+        differences=[
+            {"kind": "number", "quoted": "1,950", "printed": "1,850", "before": "The rent is",
+             "after": "euros a month", "matters": True},
+        ],
     )  # fmt: skip
-    add_evidence(answer, "Either party may terminate this leese", 1, Verdict.CLOSE, ordinal=2, boxes=BOX)
+    addendum = clause_pages(6)
     add_evidence(
-        answer, CLAUSES[2], 2, Verdict.ELSEWHERE, ordinal=2, boxes=BOX, marker_given="[[2:5]]",
-        why="who pays for what",
+        answer, "The tenant shall return all kevs on the last day", 1, Verdict.CLOSE, ordinal=2,
+        boxes=boxes_on(addendum[0], "The tenant shall return all keys on the last day"),
+        differences=[
+            {"kind": "spelling", "quoted": "kevs", "printed": "keys", "before": "shall return all",
+             "after": "on the last", "matters": False},
+        ],
+    )  # fmt: skip
+    add_evidence(
+        answer, CLAUSES[2], 2, Verdict.ELSEWHERE, ordinal=2, boxes=boxes_on(addendum[1], CLAUSES[2]),
+        marker_given="[[2:5]]", why="who pays for what",
     )  # fmt: skip
     add_evidence(answer, "keys", 3, Verdict.PAGE_ONLY, ordinal=2)
     add_evidence(answer, "The cellar is let to a third party.", 4, Verdict.NOT_FOUND, ordinal=2)
@@ -208,6 +252,55 @@ def in_other_scripts(corpus: Corpus, owner: User) -> Answer:
     add_evidence(answer, ARABIC_PAGE.split(".", maxsplit=1)[0], 1, ordinal=1)
     add_evidence(answer, JAPANESE_PAGE[:30], 1, ordinal=3)
     add_mentions(answer)
+    return answer
+
+
+def in_hebrew(corpus: Corpus, owner: User) -> Answer:
+    """Text from right to left with names, numbers and verdicts that run the other way."""
+    question = make_question(
+        make_conversation(corpus, owner, "מתי מסתיים החוזה?"), "מתי מסתיים חוזה השכירות?"
+    )
+    text = "החוזה מסתיים לאחר 120 יום [[2:1]], לפי section 4.2 של ההסכם [[4:1]]. המפתחות מוחזרים [[1:1]]."
+    answer = make_answer(question, text)
+    add_evidence(answer, ARABIC_PAGE.split(".", maxsplit=1)[0], 1, Verdict.ALTERED, ordinal=2,
+                 differences=[{"quoted": "90", "printed": "120", "before": "بإشعار خطي مدته", "after": "يوما"}])  # fmt: skip
+    add_evidence(answer, CLAUSES[0], 1, Verdict.CLOSE, ordinal=4)
+    add_evidence(answer, ARABIC_PAGE.rsplit(".", maxsplit=2)[1], 1, ordinal=1)
+    for ordinal, verdict in ((2, Verdict.ALTERED), (4, Verdict.CLOSE), (1, Verdict.EXACT)):
+        mention(answer, ordinal, 1, verdict)
+    return answer
+
+
+def about_a_file(corpus: Corpus, owner: User) -> Answer:
+    """An answer from a file that is read by lines."""
+    question = make_question(make_conversation(corpus, owner, "The minutes"), "When does the lease end?")
+    answer = make_answer(question, "The lease ends on 30 June [[1:1]].")
+    add_evidence(answer, MINUTES[3], 1, lines=[124, 124], label="minutes.txt:121–240")
+    add_mentions(answer)
+    return answer
+
+
+def in_passes(corpus: Corpus, owner: User) -> Answer:
+    """Read in windows that share documents, and written in a pass of its own."""
+    answer = make_answered(corpus, owner, "What do all volumes say about notice?")
+    done = answer.passes.get()
+    windows: tuple[list[tuple[int, int, int]], ...] = (
+        [(1, 1, 800)],
+        [(1, 801, 1200), (2, 1, 400)],
+        [(2, 401, 640), (3, 1, 75), (4, 1, 3)],
+        [],
+    )
+    for number, window in enumerate(windows, start=1):
+        ReadingPass.objects.update_or_create(
+            answer=answer, number=number,
+            defaults={
+                "kind": ReadingPass.Kind.READ if window else ReadingPass.Kind.WRITE,
+                "status": ReadingPass.Status.DONE,
+                "pages": [{"ordinal": ordinal, "first": first, "last": last} for ordinal, first, last in window],
+                "endpoint_id": done.endpoint_id, "model_id": done.model_id, "attempts": 1,
+                "tokens_counted": 310_000, "tokens_reported": 310_412, "output_tokens": 900, "cost_usd": "0.031",
+            },
+        )  # fmt: skip
     return answer
 
 

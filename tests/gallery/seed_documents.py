@@ -30,6 +30,7 @@ from tests.gallery.words import (
     FOREIGN_NAMES,
     JAPANESE_PAGE,
     LONG_NAME,
+    MINUTES,
     UNBROKEN_NAME,
     clause_pages,
 )
@@ -49,6 +50,7 @@ def make_corpora(workspace: Workspace, owner: User, claim: Claim) -> dict[str, C
         "deep": make_deep(workspace, owner),
         "scans": make_scans(workspace, owner, claim),
         "told": make_told(workspace, owner),
+        "files": make_files(workspace, owner, claim),
     }
 
 
@@ -162,6 +164,18 @@ def make_told(workspace: Workspace, owner: User) -> Corpus:
     )
     pages.filter(number__range=(131, 140)).update(source=Page.Source.OCR)
     add_figures(revision)
+    return corpus
+
+
+def make_files(workspace: Workspace, owner: User, claim: Claim) -> Corpus:
+    """A file that is read by lines, and a document whose figures are still looked for."""
+    corpus = make_corpus(workspace, "Files")
+    minutes = make_document(corpus, "minutes.txt", ["\n".join(MINUTES)], added_by=owner)
+    Document.objects.filter(pk=minutes.pk).update(kind=Document.Kind.TEXT)
+    Page.objects.filter(revision__document=minutes).update(label="minutes.txt:121–240", width=0, height=0)
+    make_document(
+        corpus, "Brochure.pdf", clause_pages(2), added_by=owner, with_file=True, figures_at=None, **claim()
+    )
     return corpus
 
 

@@ -228,6 +228,7 @@ ANSWERS = (
             "many-citations",
             "long-labels",
             "foreign",
+            "right-to-left",
         )
     ),
     State("answer-evidence", "answer-done", steps=(*CONVERSATION, click(".evidence > summary"))),
@@ -242,6 +243,17 @@ ANSWERS = (
         is_placed_by_script=True,
     ),
     State(
+        "answer-altered-card",
+        "answer-verdicts",
+        steps=(*CONVERSATION, hover(".answer-blocks a.cite--altered")),
+        is_placed_by_script=True,
+    ),
+    State(
+        "answer-sum-followed",
+        "answer-verdicts",
+        steps=(*CONVERSATION, click(".verdict-sums .verdict--altered")),
+    ),
+    State(
         "answer-edit",
         "answer-done",
         steps=(*CONVERSATION, click("a:text-is('Edit')"), show(".composer-rewriting")),
@@ -252,11 +264,30 @@ ANSWERS = (
 
 PAGES = (
     State("viewer-boxes", "answer-done", steps=(*CONVERSATION, *FIRST_CITATION, show(".quote-box"))),
-    State(
-        "viewer-altered", "answer-verdicts", steps=(*CONVERSATION, click("a.cite >> nth=1"), show(".cited"))
+    *(
+        State(
+            f"viewer-{verdict.replace('_', '-')}",
+            "answer-verdicts",
+            steps=(*CONVERSATION, click(f".answer-blocks a.cite--{verdict}"), show(".cited")),
+        )
+        for verdict in ("altered", "close", "elsewhere", "page_only", "not_found")
     ),
     State(
-        "viewer-not-found", "answer-verdicts", steps=(*CONVERSATION, click("a.cite >> nth=5"), show(".cited"))
+        "viewer-quoted-text",
+        "answer-done",
+        steps=(
+            *CONVERSATION,
+            *FIRST_CITATION,
+            click(".viewer-tabs a:text-is('Text')"),
+            show(".page-text mark"),
+        ),
+    ),
+    State("viewer-lines", "answer-of-a-file", steps=(*CONVERSATION, *FIRST_CITATION, show(".cited-line"))),
+    State(
+        "viewer-picture-failed",
+        "answer-many-citations",
+        steps=(*CONVERSATION, *FIRST_CITATION, show(".picture-failed:not([hidden])")),
+        allowed_status=404,
     ),
     State("viewer-source-removed", "answer-source-removed", steps=(*CONVERSATION, *FIRST_CITATION)),
     State(
@@ -320,6 +351,7 @@ PAGES = (
     State("about-much-as-viewer", "about-data-room-index", "vera"),
     State("about-file", "about-data-room-index", steps=(scroll_to("#about-file"),)),
     State("about-figures", "about-data-room-index", steps=(scroll_to("#about-figures"),)),
+    State("about-figures-awaited", "about-brochure"),
     State("about-read-again", "about-data-room-index", steps=(scroll_to("#about-again"),)),
     State("about-pages", "about-data-room-index", steps=(scroll_to("#about-pages-title"),)),
     State("about-more-pages", "about-more-pages", steps=(scroll_to(".thumbs-steps"),)),
@@ -348,6 +380,11 @@ PAGES = (
         "coverage-large",
         "answer-deep",
         steps=(*CONVERSATION, click(".answer-actions a:has-text('Coverage')"), show(".coverage-sum")),
+    ),
+    State(
+        "coverage-in-passes",
+        "answer-in-passes",
+        steps=(*CONVERSATION, click(".answer-actions a:has-text('Coverage')"), show(".coverage-band")),
     ),
     State("coverage-alone", "coverage-done"),
 )

@@ -23,6 +23,17 @@ CLAUSES = (
 )
 
 
+MINUTES = (
+    "Minutes of the meeting of 12 March",
+    "",
+    "Present: the landlord, the tenant, a notary.",
+    "The parties agree that the lease ends on 30 June and that the keys are handed over on that day at noon.",
+    "\tThe notary reads the agreement aloud.",
+    f"Reference: {'0123456789' * 14}",
+    "Signed by all.",
+)
+
+
 def clause_pages(count: int) -> list[str]:
     """Pages of a few sentences, no two alike."""
     return [
