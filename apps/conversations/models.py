@@ -231,7 +231,7 @@ class Evidence(Row):
     """Pages on which the words stand, this one first: [{ordinal, page, label, times}]; null where nobody counted."""
     lines = models.JSONField(null=True)
     """[first, last] for files, 1-based."""
-    is_hidden = models.BooleanField(default=False)
+    is_hidden = models.BooleanField(default=False, db_default=False)
     """The quoted words are on the page, and nobody who looks at it sees them."""
 
     class Meta:
