@@ -2,7 +2,7 @@
 
 Such a page is sent like any other, and named, so that a reader looks at what rests on it. Judged by the stored
 text alone: phrases that order a model to forget its rules, that tell it what it is, or that write the signs by
-which a prompt is divided, in ten languages. What a contract says of its parties' instructions is none of these:
+which a prompt is divided, in eleven languages. What a contract says of its parties' instructions is none of these:
 “the Bank may disregard previous instructions” orders nobody.
 Not caught: words spelt out, coded, or asked for politely.
 """
