@@ -44,7 +44,7 @@ def test_all_places_are_named_and_each_can_be_opened(asked: Room) -> None:
     quote(asked, KEYS, 3)
     words, html = seen(asked, 3)
     assert "found 3 times" in words
-    assert re.search(r"p\.\s1</a>, <span>p\.\s3 \(2\)</span>", html)
+    assert re.search(r">p\.\s1</a>.*>p\.\s3 \(2\)</span>", html)
     assert f'href="{asked.url("cite", 2, 1)}"' in html
     assert html.count("quote-box") == 2
 
