@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 LONGEST_OPENING = 200
 """Characters that may stand before the repeated words."""
@@ -32,6 +33,8 @@ class Seam:
         self._before = before.rstrip()
         self._space = before[len(self._before) :]
         self._held = ""
+        self._ruled_out = 0
+        """Of the starts, from the first: what follows them stands nowhere before, and a longer text changes nothing."""
         self._is_joined = not self._before
 
     def feed(self, text: str) -> str:
@@ -46,11 +49,12 @@ class Seam:
         return "" if self._is_joined else self._join(final=True)
 
     def _join(self, *, final: bool) -> str:
-        for start in _starts(self._held):
+        for start in islice(_starts(self._held), self._ruled_out, None):
             if not final and self._held[start:].rstrip() in self._before:
                 return ""  # still repeating
             if repeated := self._repeated(start):
                 return self._new(self._without_space(self._held[start + repeated :]))
+            self._ruled_out += 1
         if final or len(self._held) > LONGEST_OPENING:
             return self._new(self._held)
         return ""
@@ -69,10 +73,12 @@ class Seam:
     def _repeated(self, start: int) -> int:
         """Length of the longest piece from `start` on with which the first half ends; 0 when that is chance."""
         before, after = self._before, self._held[start:]
-        for length in range(min(len(before), len(after)), 0, -1):
-            place = len(before) - length
-            if before.startswith(after[:length], place) and _is_word_start(before, place):
+        place = before.find(after[0], max(0, len(before) - len(after)))
+        while place >= 0:
+            length = len(before) - place
+            if after.startswith(before[place:]) and _is_word_start(before, place):
                 return length if self._is_no_chance(start, length) else 0
+            place = before.find(after[0], place + 1)
         return 0
 
     def _is_no_chance(self, start: int, length: int) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -98,6 +100,14 @@ def test_what_is_repeated_and_what_is_chance(before: str, after: str, whole: str
 def test_an_answer_written_anew_up_to_the_cut_stands_once() -> None:
     cut = len(WHOLE) * 2 // 3
     assert join(WHOLE[:cut], in_pieces(WHOLE, 9)) == WHOLE
+
+
+def test_a_long_answer_written_anew_behind_an_opening_costs_little() -> None:
+    before = " ".join(f"Clause {number} binds both parties." for number in range(1_000))
+    begun_at = time.process_time()
+    assert join(before, in_pieces(f"Here it is:\n{before} The end.", 5)) == f"{before} The end."
+    # Each chunk looked through all of it took 20 s, in the loop that carries all other answers.
+    assert time.process_time() - begun_at < 2
 
 
 def test_what_is_new_is_held_back_for_a_few_words_at_most() -> None:
