@@ -116,7 +116,7 @@ def path_to(answer: Answer | None) -> list[Answer]:
     while step is not None:
         ids.append(step)
         step = parents.get(step)
-    found = same_conversation.select_related("question").only("text", "question__text").in_bulk(ids)
+    found = same_conversation.select_related("question").only("status", "text", "question__text").in_bulk(ids)
     return [found[one] for one in reversed(ids)]
 
 
