@@ -65,7 +65,7 @@ measuring = asyncio.Event()
 async def main(settings: dict[str, Any]) -> dict[str, Any]:
     ages: list[float] = []
     direct_ages: list[float] = []
-    health: list[float] = []
+    pages: list[float] = []
     started_at = time.monotonic()
     try:
         async with asyncio.timeout(CONNECT_ALL_SECONDS):
@@ -79,7 +79,7 @@ async def main(settings: dict[str, Any]) -> dict[str, Any]:
     measuring.set()
     helpers = [
         asyncio.create_task(read_directly(settings, direct_ages)),
-        asyncio.create_task(probe_health(settings["url"], health)),
+        asyncio.create_task(probe_page(settings, pages)),
     ]
     await asyncio.sleep(settings["seconds"])
     measuring.clear()
@@ -93,7 +93,7 @@ async def main(settings: dict[str, Any]) -> dict[str, Any]:
         "events": len(ages),
         **summary("event", ages),
         **summary("direct", direct_ages),
-        **summary("health", health),
+        **summary("page", pages),
     }
 
 
@@ -140,13 +140,15 @@ async def read_directly(settings: dict[str, Any], ages: list[float]) -> None:
             ages.extend(now - int(entry[0].split(b"-")[0]) / 1000 for entry in entries)
 
 
-async def probe_health(url: str, seconds: list[float]) -> None:
-    reader, writer = await open_wire(url)
-    request = request_bytes("GET", url, "/healthz")
+async def probe_page(settings: dict[str, Any], seconds: list[float]) -> None:
+    """Another request of the same person, through Django's door and with queries."""
+    reader, writer = await open_wire(settings["url"])
+    request = request_bytes("GET", settings["url"], "/api/v1/workspaces", settings["token"])
     with suppress(asyncio.CancelledError):
         while True:
             started_at = time.perf_counter()
-            await call(reader, writer, request)
+            status, _ = await call(reader, writer, request)
+            assert status == 200, status
             seconds.append(time.perf_counter() - started_at)
             await asyncio.sleep(PROBE_EVERY_SECONDS)
 
