@@ -84,6 +84,11 @@ class Strip:
         return min(COLUMNS, max(self.cells, 1))
 
     @property
+    def is_full(self) -> bool:
+        """Whether it has a whole row at least."""
+        return self.columns == COLUMNS
+
+    @property
     def view_width(self) -> int:
         return self.columns * CELL_UNITS
 

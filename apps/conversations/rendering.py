@@ -223,7 +223,7 @@ def _insert_chip(parsed: ParsedText, chip: ChipFor, match: re.Match[str]) -> str
         return html.escape(written)
     place = f"{ordinal}:{first}" if first == last else f"{ordinal}:{first}-{last}"
     sign = VERDICT_SIGNS[found.verdict]
-    shown = f"{found.label} {sign}" if sign else found.label
+    shown = f"{found.label}\u00a0{sign}" if sign else found.label
     name = found.name or f"{found.label}, {found.title}"
     return (
         f'<a class="cite cite--{found.verdict}" href="{html.escape(found.href)}"'

@@ -132,11 +132,11 @@ def test_a_marker_becomes_a_chip_with_its_offset() -> None:
     ("verdict", "shown"),
     [
         ("exact", "lease p. 12"),
-        ("close", "lease p. 12 ≈"),
-        ("altered", "lease p. 12 ≠"),
-        ("elsewhere", "lease p. 12 ↷"),
-        ("page_only", "lease p. 12 ?"),
-        ("not_found", "lease p. 12 ✕"),
+        ("close", "lease p. 12\u00a0≈"),
+        ("altered", "lease p. 12\u00a0≠"),
+        ("elsewhere", "lease p. 12\u00a0↷"),
+        ("page_only", "lease p. 12\u00a0?"),
+        ("not_found", "lease p. 12\u00a0✕"),
         ("invalid", "[[3:12]]"),
     ],
 )
