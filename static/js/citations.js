@@ -88,6 +88,7 @@ document.addEventListener("htmx:afterSwap", (event) => {
 // The quote card --------------------------------------------------------------------------------------------
 
 let card = null;
+let owner = null;
 let timer = 0;
 
 // The lines of the evidence fold that belong to a citation's pages.
@@ -109,6 +110,7 @@ function line(words, className) {
 
 function showCard(link) {
   hideCard();
+  owner = link;
   card = document.createElement("div");
   card.className = "cite-card";
   card.id = "cite-card";
@@ -162,7 +164,18 @@ document.addEventListener("focusin", (event) => {
   if (event.target.matches?.("a.cite:focus-visible")) showCard(event.target);
   else hideCard();
 });
-document.addEventListener("scroll", hideCard, { capture: true, passive: true });
+// The card goes with its citation, as long as that is in sight.
+document.addEventListener(
+  "scroll",
+  () => {
+    if (!card) return;
+    const at = owner.getClientRects()[0];
+    const frame = document.getElementById("thread")?.getBoundingClientRect();
+    if (at && frame && at.bottom > frame.top && at.top < frame.bottom) place(card, at);
+    else hideCard();
+  },
+  { capture: true, passive: true },
+);
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || !card) return;
   hideCard();
