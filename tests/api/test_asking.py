@@ -263,7 +263,7 @@ def test_an_answer_has_text_evidence_mentions_and_usage(bob: Caller, ready: Corp
         "cost_usd": "0.00032",
         "estimated": False,
     }
-    assert body["notices"] == [{"code": "cut", "sentence": "It was cut."}]
+    assert body["notices"] == [{"code": "cut", "sentence": "It was cut.", "pages": []}]
     assert body["error"] is None
 
 
