@@ -17,7 +17,7 @@ from apps.conversations.models import Answer, Evidence, ReadingPass, Verdict
 from apps.conversations.naming import page_words, short_name, short_page_words
 from apps.conversations.outcome import QUOTES_FAMILY, mentions_of, page_verdicts, range_verdict
 from apps.conversations.rendering import Chip, render_blocks
-from apps.conversations.services import sent_pages
+from apps.conversations.selection import sent_pages
 from apps.conversations.verification import Verdict as VerdictWord
 from apps.library.models import Page
 

@@ -13,7 +13,7 @@ from apps.conversations.borders import Across, Span, find_across
 from apps.conversations.marker_grammar import EvidenceLine, PageKey, SentPages, canonical_marker
 from apps.conversations.models import Answer, Evidence, Verdict
 from apps.conversations.page_folds import page_folds
-from apps.conversations.services import sent_pages
+from apps.conversations.selection import sent_pages
 from apps.conversations.source_lines import first_line
 from apps.conversations.verification import EDGES, Verification, find_exact, line_range, verify_quote
 from apps.conversations.words import split_words

@@ -10,7 +10,7 @@ from apps.conversations.export_tree import Block, ListBlock, Paragraph, plain
 from apps.conversations.models import Answer, Evidence, Verdict
 from apps.conversations.naming import page_words
 from apps.conversations.rendering import Marker
-from apps.conversations.services import sent_pages
+from apps.conversations.selection import sent_pages
 from apps.library.models import Document, Page
 
 

@@ -16,8 +16,7 @@ from apps.conversations.citations import AnswerParser, MarkerSeen
 from apps.conversations.marker_grammar import canonical_marker
 from apps.conversations.models import Answer, Evidence, Mention, ReadingPass, Verdict
 from apps.conversations.plans import carried_characters
-from apps.conversations.selection import BLANK
-from apps.conversations.services import sent_pages
+from apps.conversations.selection import BLANK, sent_pages
 from apps.conversations.speaking_pages import instructions_notice
 from apps.conversations.verification import worst
 from apps.llm.catalogue import load_catalogue

@@ -7,11 +7,11 @@ from typing import Any
 
 from django.db import connection
 
+from apps.conversations.history import conversation_history
 from apps.conversations.models import Answer, ReadingPass
 from apps.conversations.planning import answer_allowance
 from apps.conversations.plans import carried_characters
 from apps.conversations.prompt import PackedDocument, PageText, build_messages, go_on_messages
-from apps.conversations.services import conversation_history
 from apps.library.models import Document, Page
 from apps.llm.catalogue import Endpoint
 from apps.llm.types import ChatRequest

@@ -9,6 +9,7 @@ from typing import Any
 
 from apps.accounts.models import User
 from apps.common.http import Refused
+from apps.conversations.marker_grammar import SentPages
 from apps.conversations.plans import DocumentPages, PageSize, ranges
 from apps.library.corpora import corpus_rows
 from apps.library.models import Corpus, CorpusEntry, Page, Revision
@@ -51,6 +52,11 @@ class Selected:
             for document in self.documents
             if document.pages
         ]
+
+
+def sent_pages(manifest: list[dict[str, Any]]) -> SentPages:
+    """The pages of a manifest, for looking up."""
+    return SentPages((entry["ordinal"], first, last) for entry in manifest for first, last in entry["ranges"])
 
 
 def default_selection(user: User, corpus: Corpus) -> dict[str, Any]:

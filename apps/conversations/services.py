@@ -17,12 +17,12 @@ from apps.common.http import Refused
 from apps.common.queues import queue_on_commit
 from apps.connections.services import usable_endpoints_for
 from apps.conversations import stream
-from apps.conversations.marker_grammar import SentPages
+from apps.conversations.history import conversation_history, path_to
 from apps.conversations.models import Answer, Conversation, Question, ReadingPass
 from apps.conversations.pace import check_pace, hold_pace
 from apps.conversations.planning import plan_answer
 from apps.conversations.plans import READINGS, Choices, EndpointOffer, Plan
-from apps.conversations.prompt import History, Turn, pack_history, question_tokens
+from apps.conversations.prompt import History, question_tokens
 from apps.conversations.selection import Selected, clean_selection, select
 from apps.library.models import Corpus
 from apps.llm.catalogue import load_catalogue
@@ -103,31 +103,6 @@ def endpoint_offers(workspace: Workspace) -> list[EndpointOffer]:
         )
         for state in usable_endpoints_for(workspace)
     ]
-
-
-def path_to(answer: Answer | None) -> list[Answer]:
-    """The answers from the conversation's beginning to this one, with their questions. Two queries at any length."""
-    if answer is None:
-        return []
-    same_conversation = Answer.objects.filter(question__conversation=answer.question.conversation_id)
-    parents = dict(same_conversation.values_list("pk", "question__parent_answer").order_by())
-    ids: list[uuid.UUID] = []
-    step: uuid.UUID | None = answer.pk
-    while step is not None:
-        ids.append(step)
-        step = parents.get(step)
-    found = same_conversation.select_related("question").only("status", "text", "question__text").in_bulk(ids)
-    return [found[one] for one in reversed(ids)]
-
-
-def conversation_history(parent_answer: Answer | None, manifest: list[dict[str, Any]]) -> History:
-    """The turns before a question as its prompt will hold them."""
-    turns = [Turn(answer.question.text, answer.text) for answer in path_to(parent_answer)]
-    return pack_history(turns, sent_pages(manifest))
-
-
-def sent_pages(manifest: list[dict[str, Any]]) -> SentPages:
-    return SentPages((entry["ordinal"], first, last) for entry in manifest for first, last in entry["ranges"])
 
 
 def start_conversation(actor: User, corpus: Corpus) -> Conversation:

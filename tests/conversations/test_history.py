@@ -6,8 +6,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.conversations.history import path_to
 from apps.conversations.models import Answer
-from apps.conversations.services import path_to
 from tests.conversations.conftest import Desk
 from tests.factories import make_answered
 
