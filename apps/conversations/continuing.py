@@ -10,6 +10,7 @@ and its worker adds what is missing. `plan["continues"]` says whose end it write
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
@@ -29,7 +30,9 @@ from apps.conversations.services import (
     queue_answer,
     refuse_unless_fits,
     store_answer,
+    within_budget,
 )
+from apps.library.models import Document
 
 
 def is_cut(answer: Answer) -> bool:
@@ -50,10 +53,11 @@ def plan_to_continue(answer: Answer) -> Plan:
     """
     if not is_cut(answer):
         raise Refused("not_cut", "Only an answer that was cut at its longest length can go on.", status=409)
-    offers = {offer.endpoint.id: offer for offer in endpoint_offers(answer.question.conversation.workspace)}
-    wrote = answer.passes.get(number=1).endpoint_id
+    workspace = answer.question.conversation.workspace
+    offers = {offer.endpoint.id: offer for offer in endpoint_offers(workspace)}
+    [wrote] = {one.endpoint_id for one in answer.passes.all() if one.number == 1}
     named = dict.fromkeys([wrote, answer.plan.get("endpoint"), *answer.plan.get("fallbacks", [])])
-    return plan_continuation(
+    plan = plan_continuation(
         [offers[one] for one in named if one in offers],
         [
             PageRange(entry["ordinal"], first, last)
@@ -63,6 +67,10 @@ def plan_to_continue(answer: Answer) -> Plan:
         prompt_tokens=_prompt_tokens(answer),
         added_tokens=go_on_tokens(answer.raw),
     )
+    if removed := _removed_name(answer):
+        reason = f"“{removed}” was deleted, and nothing is sent without it."
+        return replace(plan, fits=False, code="source_removed", reason=reason)
+    return within_budget(plan, workspace)
 
 
 def continue_answer(actor: User, answer: Answer, *, seen_hosts: Collection[str] | None = None) -> Answer:
@@ -114,6 +122,15 @@ def continued(answer: Answer) -> Answer | None:
         if continues
         else None
     )
+
+
+def _removed_name(answer: Answer) -> str:
+    """A document that was sent and is there no more; empty when all are."""
+    kept = Document.objects.filter(
+        pk__in=[entry["document_id"] for entry in answer.manifest], deleted_at=None
+    )
+    there = set(map(str, kept.values_list("pk", flat=True)))
+    return next((entry["name"] for entry in answer.manifest if entry["document_id"] not in there), "")
 
 
 def _prompt_tokens(answer: Answer) -> int:

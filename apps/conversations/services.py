@@ -59,10 +59,16 @@ def plan_question(
 
     Raises Refused for a bad selection.
     """
-    plan = prepare(corpus, text, model, reading, selection, parent_answer).plan
+    return within_budget(
+        prepare(corpus, text, model, reading, selection, parent_answer).plan, corpus.workspace
+    )
+
+
+def within_budget(plan: Plan, workspace: Workspace) -> Plan:
+    """The plan, refused when the month does not hold its price."""
     if plan.fits:
         try:
-            check_budget(corpus.workspace, plan.cost_high or Decimal(0))
+            check_budget(workspace, plan.cost_high or Decimal(0))
         except Refused as refused:
             return replace(plan, fits=False, code=refused.code, reason=refused.sentence)
     return plan

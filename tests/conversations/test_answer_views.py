@@ -129,6 +129,24 @@ def test_a_cut_answer_says_what_going_on_costs_and_goes_on(
     assert going_on.plan["continues"]["answer"] == str(room.answer.pk)
 
 
+def test_a_cut_answer_that_went_on_shows_where_instead_of_a_price(room: Room, script: Script) -> None:
+    cut_answer(room)
+    client = room.client("alice")
+    client.post(room.url("continue"))
+    whole = Answer.objects.exclude(pk=room.answer.pk).get(question=room.answer.question)
+    page = body(client.get(f"{room.url('detail')}?answer={room.answer.pk}"))
+    assert f'?answer={whole.pk}">Show the rest' in page
+    assert room.url("continue") not in page
+
+
+def test_a_cut_answer_whose_document_was_deleted_does_not_offer_to_go_on(room: Room, script: Script) -> None:
+    cut_answer(room)
+    delete_document(room.people["alice"], Document.objects.get())
+    page = room.client("alice").get(room.url("detail"))
+    assert room.url("continue") not in body(page)
+    assert "was deleted, and nothing is sent without it" in plain(page)
+
+
 def test_only_a_cut_answer_offers_to_go_on(room: Room, script: Script) -> None:
     client = room.client("alice")
     assert room.url("continue") not in body(client.get(room.url("detail")))

@@ -10,7 +10,7 @@ from django.template import Context
 from apps.common.http import HtmxRequest
 from apps.connections.services import usable_endpoints_for
 from apps.conversations.composer import SUGGESTIONS, composer_for, conversations_of
-from apps.conversations.continuing import is_cut, plan_to_continue
+from apps.conversations.continuing import continuation_of, is_cut, plan_to_continue
 from apps.conversations.coverage import coverage_counts
 from apps.conversations.export_sources import citation_words
 from apps.conversations.models import Answer, Conversation, Evidence
@@ -51,11 +51,21 @@ def _first_question(request: HtmxRequest, corpus: Corpus) -> str:
     return "" if has_asked else corpus.suggested_question
 
 
+@register.filter
+def can_go_on(answer: Answer) -> bool:
+    """Whether its longest length ended it."""
+    return is_cut(answer)
+
+
+@register.filter
+def continuation(answer: Answer) -> Answer | None:
+    """The answer that goes on with a cut one."""
+    return continuation_of(answer)
+
+
 @register.simple_tag
-def continue_line(answer: Answer) -> PlanLine | None:
-    """What going on with an answer would take; None, and no query, unless its longest length cut it."""
-    if not is_cut(answer):
-        return None
+def continue_line(answer: Answer) -> PlanLine:
+    """What going on with a cut answer would take."""
     states = usable_endpoints_for(answer.question.conversation.workspace)
     return plan_line(plan_to_continue(answer), states)
 
