@@ -1,7 +1,8 @@
 """Quotes that run over a page's end: they begin on one sent page and end on the next. Pure.
 
 Between the two stand what print repeats: page numbers, headers, footers. Those are passed over; nothing else is,
-for words left out may be the ones that matter.
+for words left out may be the ones that matter. So a number alone is a page number only where it counts the pages:
+“12” here and “13” there, not the 120 of “within / 120 / days”.
 """
 
 from __future__ import annotations
@@ -22,10 +23,13 @@ from apps.conversations.words import split_words
 
 _MOST_RUNNING_LINES = 3
 _MOST_PAGES = 8
-_NUMBERS = re.compile(r"\d+")
-_PAGE_NUMBER = re.compile(r"[\W_]*(?:\d+|[ivxlcdm]+)?[\W_]*", re.IGNORECASE)
+_NUMBERS = re.compile(r"\d{1,9}")
+_ROMAN_LINE = re.compile(r"[\W_]*([ivxlcdm]+)[\W_]*", re.IGNORECASE)
+_ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100, "d": 500, "m": 1000}
 
 Span = tuple[int, int]
+Around = Sequence[tuple[int, str]]
+"""Pages beside one, each with its distance from it: -1 for the one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,54 +66,64 @@ def _over_the_end(quote: str, key: PageKey, pages: PageTexts) -> Across | None:
     if not left or not right:
         return None
     # Left and right pages of a book have headers of their own.
-    around = [left, right, *filter(None, (pages.text((ordinal, n)) for n in (number - 1, number + 2)))]
+    texts = [(number + by, pages.text((ordinal, number + by))) for by in (-1, 0, 1, 2)]
     folded, words = fold_plain(quote), split_words(quote)
-    reach = 2 * len(quote) + 100
-    for end in _ends(left, around):
-        for start in _starts(right, around):
-            before = max(0, end - reach)
-            joined = f"{left[before:end]}\n{right[start : start + reach]}"
-            border = end - before
-            for begins, stops in find_exact(folded, words, fold(joined)):
-                if begins < border < stops - 1:
-                    span = before + begins, end
-                    return Across(key, span, following, (start, start + stops - border - 1))
+    for end in _ends(left, [(at - number, text) for at, text in texts if text and at != number]):
+        for start in _starts(
+            right, [(at - number - 1, text) for at, text in texts if text and at != number + 1]
+        ):
+            joined = fold(f"{left[:end]}\n{right[start:]}")
+            for begins, stops in find_exact(folded, words, joined):
+                if begins < end < stops - 1:
+                    return Across(key, (begins, end), following, (start, start + stops - end - 1))
     return None
 
 
-def _ends(text: str, around: Sequence[str]) -> Iterator[int]:
+def _ends(text: str, around: Around) -> Iterator[int]:
     """Offsets behind which a page has nothing, or only lines that print repeats."""
-    lines = text.rstrip().split("\n")
-    footers = {_without_numbers(line) for other in around for line in _others(other, text, slice(-3, None))}
+    footers = [(by, line) for by, other in around for line in _lines(other)[-_MOST_RUNNING_LINES:]]
     end = len(text.rstrip())
     yield end
-    for line in reversed(lines[-_MOST_RUNNING_LINES:]):
-        if not _is_running(line, footers):
+    for line in reversed(text.rstrip().split("\n")[-_MOST_RUNNING_LINES:]):
+        if line.strip() and not _is_running(line, footers):
             return
         end = len(text[: end - len(line)].rstrip())
         yield end
 
 
-def _starts(text: str, around: Sequence[str]) -> Iterator[int]:
+def _starts(text: str, around: Around) -> Iterator[int]:
     """Offsets before which a page has nothing, or only lines that print repeats."""
-    headers = {_without_numbers(line) for other in around for line in _others(other, text, slice(3))}
+    headers = [(by, line) for by, other in around for line in _lines(other)[:_MOST_RUNNING_LINES]]
     start = len(text) - len(text.lstrip())
     yield start
     for line in text.lstrip().split("\n")[:_MOST_RUNNING_LINES]:
-        if not _is_running(line, headers):
+        if line.strip() and not _is_running(line, headers):
             return
         start += len(line)
         start += len(text[start:]) - len(text[start:].lstrip())
         yield start
 
 
-def _others(other: str, text: str, part: slice) -> list[str]:
-    return [] if other is text else [line for line in other.split("\n") if line.strip()][part]
+def _lines(text: str) -> list[str]:
+    return [line for line in text.split("\n") if line.strip()]
 
 
-def _without_numbers(line: str) -> str:
-    return _NUMBERS.sub("", fold_plain(line))
+def _is_running(line: str, others: Around) -> bool:
+    """Whether a line stands on another page too, its numbers the same or counting the pages between."""
+    letters, numbers = _letters_and_numbers(line)
+    for by, other in others:
+        other_letters, other_numbers = _letters_and_numbers(other)
+        if letters == other_letters and len(numbers) == len(other_numbers):
+            steps = {there - here for here, there in zip(numbers, other_numbers, strict=True)}
+            # A number alone says nothing but which page it is.
+            if steps <= ({0, by} if letters else {by}):
+                return True
+    return False
 
 
-def _is_running(line: str, repeated: set[str]) -> bool:
-    return _PAGE_NUMBER.fullmatch(line) is not None or _without_numbers(line) in repeated
+def _letters_and_numbers(line: str) -> tuple[str, list[int]]:
+    roman = _ROMAN_LINE.fullmatch(line)
+    if roman:
+        values = [_ROMAN[letter] for letter in roman[1].lower()]
+        return "", [sum(-value if value < max(values[at:]) else value for at, value in enumerate(values))]
+    return _NUMBERS.sub("", fold_plain(line)), [int(number) for number in _NUMBERS.findall(line)]

@@ -53,7 +53,21 @@ def test_numbers_headers_and_footers_are_passed_over() -> None:
         number: f"{HEADER}\n\n{text}\n\nClause {number - 10} of 40\n{number}" for number, text in BODY.items()
     }
     assert found(printed) == HALVES
-    assert found({number: f"{text}\n– xii –" for number, text in BODY.items()}) == HALVES
+    roman = {11: "ix", 12: "x", 13: "xi", 14: "xii"}
+    assert found({number: f"{text}\n– {roman[number]} –" for number, text in BODY.items()}) == HALVES
+
+
+@pytest.mark.parametrize("between", ["120", "$ 500", "did", "II.", "5 %"])
+def test_a_number_or_word_alone_is_no_page_number(between: str) -> None:
+    """“with one hundred and / 120 / twenty days” is not what a reader of the quote is told."""
+    assert found(BODY | {12: f"{BODY[12]}\n{between}"}) is None
+    assert found(BODY | {13: f"{between}\n{BODY[13]}"}) is None
+
+
+def test_lines_that_differ_in_more_than_their_page_number_are_not_passed_over() -> None:
+    sums = {11: "Total 90", 12: "Total 500", 13: "Total 620", 14: "Total 700"}
+    assert found({number: f"{text}\n{sums[number]}" for number, text in BODY.items()}) is None
+    assert found({number: f"{text}\n500" for number, text in BODY.items()}) is None
 
 
 def test_left_and_right_pages_may_have_headers_of_their_own() -> None:
