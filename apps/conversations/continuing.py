@@ -124,6 +124,16 @@ def continued(answer: Answer) -> Answer | None:
     )
 
 
+def calls_of(answer: Answer) -> list[Answer]:
+    """The answers whose calls wrote this one: the cut ones that it goes on with, first to last, then itself."""
+    calls: list[Answer] = []
+    step: Answer | None = answer
+    while step is not None:
+        calls.insert(0, step)
+        step = continued(step)
+    return calls
+
+
 def _removed_name(answer: Answer) -> str:
     """A document that was sent and is there no more; empty when all are."""
     kept = Document.objects.filter(

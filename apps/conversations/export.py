@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from django.http import HttpResponse
 from django.utils import timezone
@@ -13,6 +14,7 @@ from django.utils.http import content_disposition_header
 from apps.common.http import Refused
 from apps.common.templatetags.words import money
 from apps.conversations.cited import VERDICT_SENTENCES
+from apps.conversations.continuing import calls_of
 from apps.conversations.coverage import coverage_counts
 from apps.conversations.export_docx import docx_of
 from apps.conversations.export_html import HtmlWriter
@@ -115,7 +117,7 @@ def copy_answer(answer: Answer) -> Copied:
 
 
 def export_blocks(answer: Answer) -> list[Block]:
-    """The whole document. Five queries at most."""
+    """The whole document. Five queries at most, two more for each cut answer before it."""
     body, sources = _body(answer)
     return [
         _heading(1, str(answer.question.conversation)),
@@ -160,27 +162,35 @@ def _sources(sources: Sources, *, level: int) -> list[Block]:
 def _facts(answer: Answer) -> list[tuple[Inline, ...]]:
     selected, sent = coverage_counts(answer)
     facts = [("Coverage", f"{sent:,} of {selected:,} selected pages were sent and counted.")]
-    facts.append(("Model", _model_words(answer)))
+    calls = calls_of(answer)
+    facts.append(("Model", _model_words(calls)))
     at = (answer.ended_at or timezone.now()).strftime("%Y-%m-%d %H:%M UTC")
     facts.append(("Written", at))
-    if answer.input_tokens and answer.plan.get("model") != QUOTES_FAMILY:
-        tokens = f"{answer.input_tokens:,} tokens in, {answer.output_tokens:,} out"
-        estimated = ", by our own count" if answer.is_estimated else ""
-        facts.append(("Price", f"{money(answer.cost_usd)} ({tokens}{estimated})"))
+    if any(one.input_tokens for one in calls) and answer.plan.get("model") != QUOTES_FAMILY:
+        facts.append(("Price", _price_words(calls)))
     if verdicts := _verdicts_explained(answer):
         facts.append(("Verdicts", verdicts))
     return [(_strong(f"{name}:"), Text(" "), plain(words)) for name, words in facts]
 
 
-def _model_words(answer: Answer) -> str:
-    catalogue = load_catalogue()
-    asked = list(dict.fromkeys(one.endpoint_id for one in answer.passes.all()))
-    hosts = [provider_name(catalogue[one]) if one in catalogue else one for one in asked]
-    family = family_name(answer.plan.get("model") or "")
-    if answer.plan.get("model") == QUOTES_FAMILY:
+def _price_words(calls: list[Answer]) -> str:
+    """Of the whole text, whoever wrote which part of it."""
+    costs = [one.cost_usd for one in calls if one.input_tokens]
+    tokens_in, tokens_out = sum(one.input_tokens for one in calls), sum(one.output_tokens for one in calls)
+    times = f" in {len(calls)} calls" if len(calls) > 1 else ""
+    estimated = ", by our own count" if any(one.is_estimated for one in calls) else ""
+    price = money(None if None in costs else sum(filter(None, costs), Decimal(0)))
+    return f"{price} ({tokens_in:,} tokens in, {tokens_out:,} out{times}{estimated})"
+
+
+def _model_words(calls: list[Answer]) -> str:
+    plan = calls[-1].plan
+    if plan.get("model") == QUOTES_FAMILY:
         return "built-in quote finder, which is not a language model"
-    model_id = answer.plan.get("model_id") or ""
-    return f"{family} ({model_id}) at {', '.join(hosts)}"
+    catalogue = load_catalogue()
+    asked = dict.fromkeys(one.endpoint_id for call in calls for one in call.passes.all())
+    hosts = [provider_name(catalogue[one]) if one in catalogue else one for one in asked]
+    return f"{family_name(plan.get('model') or '')} ({plan.get('model_id') or ''}) at {', '.join(hosts)}"
 
 
 def _verdicts_explained(answer: Answer) -> str:

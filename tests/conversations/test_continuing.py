@@ -11,9 +11,11 @@ from redis import Redis
 
 from apps.common.http import Refused
 from apps.common.redis import sync_redis
+from apps.common.templatetags.words import money
 from apps.connections.models import Connection
 from apps.conversations import answering, services
 from apps.conversations.continuing import continue_answer, plan_to_continue
+from apps.conversations.export import export_answer
 from apps.conversations.models import Answer, ReadingPass
 from apps.conversations.outcome import mentions_of
 from apps.conversations.prompt import GO_ON
@@ -175,6 +177,19 @@ def test_one_that_is_cut_again_goes_on_again(desk: Desk, script: Script) -> None
     went_on = script.requests[2].messages
     messages = [{"role": one.role, "content": "".join(one.iter_parts())} for one in went_on]
     assert script.requests[2].input_tokens == reference_count(messages)
+
+
+def test_an_export_of_the_whole_tells_what_the_whole_cost(desk: Desk, script: Script) -> None:
+    cut = cut_answer(desk, script, WHOLE[: cut_at("in a word")])
+    whole = continue_answer(desk.alice, cut)
+    script.reply(WHOLE[cut_at("in a word") :])
+    done = run(whole)
+
+    exported = export_answer(done, "md").content.decode()
+    spent = money(sum((one.cost_usd or Decimal(0) for one in (cut, done)), Decimal(0)))
+    tokens = cut.input_tokens + done.input_tokens
+    assert f"{spent} ({tokens:,} tokens in," in exported.replace("\\", "")
+    assert "in 2 calls" in exported
 
 
 def test_what_follows_is_told_the_whole_answer(desk: Desk, script: Script) -> None:
