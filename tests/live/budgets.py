@@ -97,7 +97,7 @@ def run_races(house: House, rounds: int, seed: int) -> None:
     still_held = in_shell(
         house,
         "from apps.usage.models import Reservation",
-        "print(Reservation.objects.filter(settled_at=None).count())",
+        f"print(Reservation.objects.filter(workspace_id='{race.workspace}', settled_at=None).count())",
     )
     assert still_held.strip() == "0"
     print(f"\n{rounds} times {AT_ONCE} at once: one accepted each time; served and booked {served} USD")

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 import psutil
 import redis
 
-from docanalyst.redis_server import default_redis_url
+from docanalyst.redis_server import answers_ping, default_redis_url, default_socket
 from tests.live.client import ApiClient
-from tests.services import LiveStack
+from tests.services import LiveStack, wait_for
 
 END_STATES = {"ready", "failed", "needs_password"}
 
@@ -72,7 +72,10 @@ class Disturber:
         self.last_at = time.monotonic()
 
     def restart_redis(self) -> None:
+        """SIGKILL, and wait until another one answers with what it had."""
         self.stack.kill_worker("redis")
+        socket_path = default_socket(self.stack.data_dir)
+        wait_for(lambda: answers_ping(socket_path), seconds=20, what="a Redis that answers")
         self.last_at = time.monotonic()
 
 
