@@ -278,7 +278,9 @@ class EvidenceOut(Schema):
     places: list[dict[str, Any]] | None = Field(
         description="Pages on which the words stand: ordinal, page, label, times; null where nobody counted."
     )
-    is_hidden: bool = Field(description="The words are on the page, and nobody who looks at it sees them.")
+    is_hidden: bool = Field(
+        description="At least one of the words is on the page and cannot be seen by who looks at it."
+    )
 
 
 class MentionOut(Schema):

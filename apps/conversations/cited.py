@@ -11,6 +11,7 @@ from django.urls import reverse
 from apps.conversations.evidence import MOST_PAGES_LISTED, boxes_of_quote
 from apps.conversations.models import Answer, Evidence, Verdict
 from apps.conversations.naming import page_words
+from apps.conversations.verification import MOST_PLACES
 from apps.library.models import Page
 from apps.library.page_views import words_of
 
@@ -52,7 +53,7 @@ class CitedQuote:
         """“found once”, “found 3 times”; empty where nobody counted."""
         places = self.evidence.places or []
         times = sum(place["times"] for place in places)
-        if len(places) >= MOST_PAGES_LISTED:
+        if len(places) >= MOST_PAGES_LISTED or any(place["times"] >= MOST_PLACES for place in places):
             return f"found {times} times or more"
         return {0: "", 1: "found once"}.get(times, f"found {times} times")
 
@@ -70,8 +71,12 @@ class CitedPage:
     @property
     def lines(self) -> tuple[tuple[int, int], ...]:
         """(first, last) of the quotes from this page, for a file that is read by lines."""
-        rows = (quote.evidence for quote in self.quotes if quote.evidence.page_number == self.number)
-        return tuple((lines[0], lines[1]) for lines in (row.lines for row in rows) if lines)
+        rows = [quote.evidence for quote in self.quotes if quote.evidence.ordinal == self.ordinal]
+        lines = (
+            row.lines if row.page_number == self.number else (row.continued or {}).get("lines")
+            for row in rows
+        )
+        return tuple((found[0], found[1]) for found in lines if found)
 
     def boxes_on(self, page: Page) -> list[list[float]]:
         """Of all quotes. Reads the words of the page where a quote stands that names another one."""

@@ -14,7 +14,7 @@ from apps.conversations.marker_grammar import EvidenceLine, PageKey, SentPages, 
 from apps.conversations.models import Answer, Evidence, Verdict
 from apps.conversations.page_folds import page_folds
 from apps.conversations.selection import sent_pages
-from apps.conversations.source_lines import first_line
+from apps.conversations.source_lines import first_line, path_of
 from apps.conversations.verification import EDGES, Verification, find_exact, line_range, verify_quote
 from apps.conversations.words import split_words
 from apps.library.ingestion.guards import IngestionError
@@ -123,7 +123,13 @@ class EvidenceChecker:
         text = self.pages.text(key) if key else None
         if key is None or text is None or fold_plain(quote) in fold_plain(text):
             return None
-        return find_across(quote, key, last, self.pages)
+        across = find_across(quote, key, last, self.pages)
+        # The end of one file and the beginning of the next are no running text.
+        if across and path_of(self.pages.label(across.page_key)) != path_of(
+            self.pages.label(across.next_key)
+        ):
+            return None
+        return across
 
     def _place(self, row: Evidence, key: PageKey, found: Verification) -> None:
         ordinal, number = key
@@ -132,9 +138,11 @@ class EvidenceChecker:
         row.document_id, row.revision_id = entry["document_id"], entry["revision_id"]
         row.label = self.pages.label(key)
         row.boxes, row.lines = self._where(key, found.places)
-        row.is_hidden = bool(row.boxes) and self._is_hidden(key, row.boxes)
+        row.is_hidden = self._is_hidden(key, row.boxes)
         if found.verdict == "exact" and not self.pages.are_many:
-            row.places = list(self._count_places(row.quote, key, len(found.places)))
+            row.places = list(
+                islice(self._count_places(row.quote, key, len(found.places)), MOST_PAGES_LISTED)
+            )
 
     def _where(self, key: PageKey, spans: Sequence[Span]) -> tuple[list[list[float]], list[int] | None]:
         """Boxes of all spans of a page that has a picture; else the first and last line of the first one."""
@@ -151,7 +159,7 @@ class EvidenceChecker:
         return [box for span in spans for box in boxes_of_span(words, text, *span)], None
 
     def _is_hidden(self, key: PageKey, boxes: list[list[float]]) -> bool:
-        words = self._words_of(key)
+        words = self._words_of(key) if boxes else None
         return words is not None and bool(words.hidden) and words.hides(boxes)
 
     def _continue(self, row: Evidence, across: Across) -> None:
@@ -160,13 +168,14 @@ class EvidenceChecker:
         boxes, lines = self._where(across.next_key, [across.next_span])
         label = self.pages.label(across.next_key)
         row.continued = {"page": number, "label": label, "boxes": boxes, "lines": lines}
+        row.is_hidden = row.is_hidden or self._is_hidden(across.next_key, boxes)
         row.places = None
 
     def _count_places(self, quote: str, key: PageKey, times: int) -> Iterator[dict[str, Any]]:
-        """The pages on which the words stand, in the order of documents and pages, as far as MOST_PAGES_LISTED."""
+        """The pages on which the words stand, in the order of documents and pages."""
         words = split_words(quote.strip(EDGES))
         folded = fold_plain(quote.strip(EDGES))
-        for listed in islice(sorted({key, *self.pages.search(folded)}), MOST_PAGES_LISTED):
+        for listed in sorted({key, *self.pages.search(folded)}):
             if listed != key:
                 times_there = len(find_exact(folded, words, fold(self.pages.text(listed) or "")))
             else:

@@ -123,7 +123,7 @@ def _quote_words(row: Evidence, place: Place | None = None) -> str:
     """The quote, then in brackets its verdict, what differs, and where in the source it stands."""
     words = [_verdict_words(row)]
     if row.is_hidden:
-        words.append("not visible on the page")
+        words.append("with words not visible on the page")
     if row.continued or (place is not None and place.first != place.last):
         words.append(_own_pages(row))
     if row.lines:

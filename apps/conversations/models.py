@@ -232,7 +232,7 @@ class Evidence(Row):
     lines = models.JSONField(null=True)
     """[first, last] for files, 1-based."""
     is_hidden = models.BooleanField(default=False, db_default=False)
-    """The quoted words are on the page, and nobody who looks at it sees them."""
+    """At least one of the quoted words is on the page and cannot be seen by who looks at it."""
 
     class Meta:
         ordering = ["position"]

@@ -56,6 +56,12 @@ def source_lines(manifest: list[dict[str, Any]]) -> PageOfLine | None:
     )
 
 
+def path_of(label: str) -> str:
+    """The file that a slice is of, by its label; empty for a page that is no slice."""
+    match = _LABEL.fullmatch(label)
+    return match["path"] if match else ""
+
+
 def first_line(label: str) -> int:
     """The first line of a slice by its label, 1-based; 1 for a page that is no slice."""
     match = _LABEL.fullmatch(label)

@@ -39,7 +39,8 @@ CLOSE_FROM = 0.90
 ALTERED_FROM = 0.75
 SHORTEST_QUOTE_WORDS = 4
 SHORTEST_QUOTE_CHARACTERS = 16
-_MOST_PLACES = 20
+MOST_PLACES = 20
+"""Of a quote on one page."""
 _MOST_DIFFERENCES = 8
 
 EDGES = " \t\n\r.,;:…\"'“”‘’„«»‹›「」『』"
@@ -191,7 +192,7 @@ def find_exact(folded_quote: str, words: Sequence[Word], page: FoldedText) -> tu
 def _find_spans(folded_quote: str, words: Sequence[Word], page: FoldedText) -> list[tuple[int, int]]:
     spans: list[tuple[int, int]] = []
     position = page.text.find(folded_quote) if folded_quote and words else -1
-    while position != -1 and len(spans) < _MOST_PLACES:
+    while position != -1 and len(spans) < MOST_PLACES:
         start, end = page.span(position, position + len(folded_quote))
         if start and words[0].form.startswith("-") and page.source[start - 1] in "-−–":
             start -= 1  # the sign of a number, which the fold takes for a hyphen

@@ -6,9 +6,10 @@ import re
 
 import pytest
 
+from apps.conversations.cited import cited_page
 from apps.conversations.evidence import EvidenceChecker
 from apps.conversations.marker_grammar import EvidenceLine
-from apps.conversations.models import Evidence
+from apps.conversations.models import Answer, Evidence
 from tests.conversations.room import Room, answered_room, body, plain  # noqa: F401 (fixture)
 from tests.factories import make_answer, make_document, make_question, manifest_of
 
@@ -52,6 +53,27 @@ def test_all_places_are_named_and_each_can_be_opened(asked: Room) -> None:
     assert "These words stand on this page too." in words
     assert html.count("quote-box") == 1
     assert f'href="{asked.url("cite", 2, 3)}"' in html
+
+
+def test_more_than_is_counted_is_said_to_be_more(asked: Room) -> None:
+    row = quote(asked, KEYS, 3)
+    Evidence.objects.filter(pk=row.pk).update(places=[{"ordinal": 2, "page": 3, "label": "3", "times": 20}])
+    assert "found 20 times or more" in seen(asked, 3)[0]
+
+
+def test_lines_are_those_of_the_document_that_is_shown(asked: Room) -> None:
+    row = quote(asked, KEYS, 3)
+    Evidence.objects.filter(pk=row.pk).update(
+        lines=[7, 8], places=[{"ordinal": 1, "page": 3, "label": "3", "times": 1}]
+    )
+    entries = {entry["ordinal"]: entry for entry in asked.answer.manifest}
+    answer = Answer.objects.get(pk=asked.answer.pk)
+    assert cited_page(answer, entries[2], 3).lines == ((7, 8),)
+    assert cited_page(answer, entries[1], 3).lines == ()
+    Evidence.objects.filter(pk=row.pk).update(
+        continued={"page": 4, "label": "4", "boxes": [], "lines": [1, 2]}
+    )
+    assert cited_page(Answer.objects.get(pk=answer.pk), entries[2], 4).lines == ((1, 2),)
 
 
 def test_words_that_stand_once_say_so(asked: Room) -> None:

@@ -99,6 +99,13 @@ def test_all_places_of_a_quote_are_counted_and_those_of_its_page_boxed() -> None
 
 
 @pytest.mark.django_db
+def test_places_that_are_cut_words_neither_count_nor_hide_others() -> None:
+    cut = "The money is returned on the last days of March."
+    row = checked("is returned on the last day", 22, [cut] * 21 + [LEASE[2].replace("are", "is")] * 2)
+    assert [(place["page"], place["times"]) for place in row.places] == [(22, 2), (23, 2)]
+
+
+@pytest.mark.django_db
 def test_over_many_pages_nobody_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evidence, "MOST_PAGES_COUNTED", 2)
     row = checked("The keys are returned on the last day", 3)
@@ -129,6 +136,19 @@ def test_places_in_files_are_the_lines_that_hold_the_quote(text: str, quote: str
         labels=["src/rent.py:1–120", "src/rent.py:121–240"],
     )
     assert (row.verdict, row.lines, row.boxes) == ("exact", lines, [])
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("path", "verdict"), [("a.py", "exact"), ("b.py", "not_found")])
+def test_a_file_does_not_go_on_in_the_next_one(path: str, verdict: str) -> None:
+    row = checked(
+        "return rent + costs def notice(days)",
+        1,
+        ["x = 1\nreturn rent + costs", "def notice(days):\n    pass"],
+        kind=Document.Kind.REPOSITORY,
+        labels=["a.py:1–2", f"{path}:3–4"],
+    )
+    assert row.verdict == verdict
 
 
 @pytest.mark.django_db

@@ -203,7 +203,7 @@ def test_quotes_that_nobody_sees_or_that_run_over_a_page_say_so(room: Room) -> N
     room.answer.evidence.update(
         is_hidden=True, continued={"page": 3, "label": "3", "boxes": [], "lines": None}
     )
-    assert "(word for word, not visible on the page, p. 2–3)" in markdown(room.answer)
+    assert "(word for word, with words not visible on the page, p. 2–3)" in markdown(room.answer)
 
 
 def test_a_page_without_a_quote_is_said_to_have_none(room: Room) -> None:

@@ -42,7 +42,7 @@ def sheet() -> bytes:
         (HIDDEN.replace("tenant", "lodger"), True),
         ("every claim against the landlord", True),
         (TINY, True),
-        (f"{SEEN} {HIDDEN}", False),
+        (f"{SEEN} {HIDDEN}", True),
     ],
 )
 def test_a_quote_of_words_that_nobody_sees_says_so(desk: Desk, quote: str, is_hidden: bool) -> None:
@@ -60,7 +60,7 @@ def test_a_quote_of_words_that_nobody_sees_says_so(desk: Desk, quote: str, is_hi
 def test_the_answer_the_page_and_the_api_say_it(room: Room) -> None:
     add_evidence(room.answer, "Rent is due", 3, is_hidden=True)
     alice = room.client("alice")
-    said = "These words are not visible on the page."
+    said = "Words of this quote are not visible on the page."
     assert plain(alice.get(room.url("detail"))).count(said) == 1
     assert said in plain(alice.get(room.url("cite", 1, 3)))
     assert said not in plain(alice.get(room.url("cite", 1, 2)))

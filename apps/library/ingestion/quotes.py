@@ -49,17 +49,12 @@ class PageWords:
         return cls(value["width"], value["height"], words, tuple(value.get("hidden", ())))
 
     def hides(self, boxes: Sequence[Sequence[float]]) -> bool:
-        """Whether nothing in these boxes, as find_boxes gives them, can be seen by a reader."""
-        hidden = set(self.hidden)
-        inside = [
-            index in hidden
-            for index, word in enumerate(self.words)
-            if any(
-                x0 <= (word.x0 + word.x1) / 2 <= x1 and y0 <= (word.y0 + word.y1) / 2 <= y1
-                for x0, y0, x1, y1 in boxes
-            )
-        ]
-        return bool(inside) and all(inside)
+        """Whether a word in these boxes, as find_boxes gives them, cannot be seen by a reader: one “not” is enough."""
+        return any(
+            x0 <= (word.x0 + word.x1) / 2 <= x1 and y0 <= (word.y0 + word.y1) / 2 <= y1
+            for word in map(self.words.__getitem__, self.hidden)
+            for x0, y0, x1, y1 in boxes
+        )
 
 
 def find_boxes(words: Sequence[Word], quote: str, *, occurrence: int = 0) -> list[Box] | None:
