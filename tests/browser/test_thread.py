@@ -258,3 +258,22 @@ def test_the_theme_changes_under_a_running_answer(desk: Desk, lease: str) -> Non
     page.wait_for_selector(".answer.done", timeout=40_000)
     with page.expect_response("**/profile/theme/"):
         page.get_by_role("button", name="Auto").click()
+
+
+def test_a_cut_answer_goes_on_where_it_stopped(desk: Desk, lease: str) -> None:
+    desk.house.provider.script(
+        {"text": "Notice is **120 days** [[1:2]]. The rent is 1,9", "finish_reason": "length"},
+        {"text": "The rent is 1,950 euros a month [[1:3]].", "tokens_per_second": 4},
+    )
+    page = desk.page()
+    page.goto(lease)
+    ask(page)
+    page.get_by_role("button", name="Continue").click()
+    page.wait_for_selector("answer-stream")
+    assert "The rent is 1,9" in page.locator("answer-stream .answer-blocks").inner_text()
+    page.wait_for_selector(".answer.done")
+    words = page.locator(".answer-blocks").inner_text()
+    assert words.count("The rent is") == 1
+    assert "The rent is 1,950 euros a month" in words
+    assert page.locator(".answer-blocks a.cite").count() == 2
+    assert page.get_by_role("button", name="Continue").count() == 0
