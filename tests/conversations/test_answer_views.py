@@ -7,6 +7,7 @@ import re
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from apps.conversations.models import Answer, Conversation, Question, ReadingPass, Verdict
 from apps.library.models import Document
@@ -137,6 +138,17 @@ def test_a_cut_answer_that_went_on_shows_where_instead_of_a_price(room: Room, sc
     page = body(client.get(f"{room.url('detail')}?answer={room.answer.pk}"))
     assert f'?answer={whole.pk}">Show the rest' in page
     assert room.url("continue") not in page
+
+
+def test_who_reads_a_shared_conversation_cannot_go_on_but_sees_the_rest(room: Room, script: Script) -> None:
+    cut_answer(room)
+    Conversation.objects.update(shared_at=timezone.now())
+    bob = room.client("bob")
+    assert room.url("continue") not in body(bob.get(room.url("detail")))
+    assert bob.post(room.url("continue")).status_code == 403
+
+    room.client("alice").post(room.url("continue"))
+    assert "Show the rest" in body(bob.get(f"{room.url('detail')}?answer={room.answer.pk}"))
 
 
 def test_a_cut_answer_whose_document_was_deleted_does_not_offer_to_go_on(room: Room, script: Script) -> None:
