@@ -79,8 +79,11 @@ _SHORTEST_OPPOSITE = 4
 
 # Negations that deny the words behind them, and those that deny the words before them.
 _DENYING_BEFORE = _words("""
-    not never no nicht nie niemals kein keine keinen keinem keiner keines ne pas jamais no nunca jamás non mai
-    não nunca niet geen inte ikke не нет ни δεν δε μη μην όχι لا لم لن ليس ما 不 未 没 沒 無 无
+    not never no neither nor without cannot cant wont dont doesnt didnt isnt arent wasnt werent hasnt
+    havent hadnt shouldnt wouldnt couldnt mustnt neednt shant aint hardly
+    nicht nie niemals kein keine keinen keinem keiner keines ohne weder
+    ne pas jamais sans aucun aucune no nunca jamás sin ningún ninguna non mai senza nessuno nessuna
+    não nem sem niet geen zonder inte ikke не нет ни без δεν δε μη μην όχι لا لم لن ليس ما 不 未 没 沒 無 无
 """)
 _DENYING_BEHIND = _words("nicht niet नहीं")
 

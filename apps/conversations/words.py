@@ -36,13 +36,15 @@ _TOKEN = re.compile(
     r"|(?<=\()[^\W\d_](?=\))"
     # A word may hold apostrophes and hyphens, one at a line's end too.
     rf"|[^\W\d_](?:{_ALNUM}|[{_MARKS}]|['’](?=[^\W\d_])|(?:[-\u2010\u2011]\s*|\u00ad\s*)(?=[^\W\d_]))*"
-    # Feet and inches, minutes and seconds.
-    r"|(?<=\d)[′″]"
+    # Feet and inches, minutes and seconds, typed as quote signs too.
+    r"|(?<=\d)[′″]|(?<=\d)(?P<measure>''|[\"'’”])(?![^\W\d_])"
     r"|(?P<sign>[^\w\s])"
 )
 _IN_WORD = re.compile(r"['’]|(?:[-\u2010\u2011]\s*|\u00ad\s*)(?=[^\W\d_])")
 _EXPONENT = re.compile(rf"(?<=\d)([⁺⁻]?[{_SUPERSCRIPTS}]+)")
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-"))
+_OPENING_QUOTE = re.compile(r"(?<!\w)[\"'‘’‚“”„]")
+_PRIMES = {"'": "′", "’": "′", "''": "′′", '"': "′′", "”": "′′"}
 _SPEAKING = frozenset("%‰§&")
 # Bullets, marks of trade and the rules of tables; a minus apart from its number is a dash.
 _MUTE = frozenset("●■▪▫◦∙►▶➢➤❖□|−©®™℠")
@@ -83,6 +85,8 @@ def split_words(text: str) -> list[Word]:
         given = match[0].strip()
         if match["sign"] and not _speaks(given):
             continue
+        if match["measure"] and _OPENING_QUOTE.search(text, 0, match.start()):
+            continue  # it ends what was quoted: “the lease of 2019”
         if form := _form(given):
             start = match.start() + len(match[0]) - len(match[0].lstrip())
             words.append(Word(form, given, start, start + len(given)))
@@ -99,6 +103,8 @@ def _speaks(sign: str) -> bool:
 
 
 def _form(given: str) -> str:
+    if given in _PRIMES:
+        return _PRIMES[given]
     form = _EXPONENT.sub(r"^\1", given)
     form = unicodedata.normalize("NFKC", _IN_WORD.sub("", form))
     # `ß` is kept, for in „in Maßen“ it is not `ss`.

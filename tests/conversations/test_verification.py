@@ -190,6 +190,37 @@ def test_words_cut_off_behind_their_negation_are_altered() -> None:
     assert [difference.printed for difference in found.differences] == ["not"]
 
 
+@pytest.mark.parametrize(
+    ("page", "quote"),
+    [
+        ("The lessee doesn't have to restore the premises.", "have to restore the premises"),
+        ("The lessee cannot terminate the lease before May.", "terminate the lease before May"),
+        ("He may act without the written consent of the lessor.", "the written consent of the lessor"),
+        ("Neither party may assign this agreement.", "party may assign this agreement"),
+        ("Er haftet ohne Rücksicht auf ein Verschulden.", "Rücksicht auf ein Verschulden"),
+    ],
+)
+def test_what_denies_the_words_behind_it_is_not_cut_off(page: str, quote: str) -> None:
+    found = verify_quote(quote, (1, 1), FoldedPages({(1, 1): page}.__getitem__, [(1, 1)]))
+    assert (found.verdict, found.differences[0].kind) == ("altered", "negation")
+
+
+@pytest.mark.parametrize(
+    ("page", "quote", "verdict"),
+    [
+        ("A clearance of 5' is kept here.", 'A clearance of 5" is kept here', "altered"),
+        ("A clearance of 5' is kept here.", "A clearance of 5 is kept here", "altered"),
+        ("A clearance of 5″ is kept here.", 'A clearance of 5" is kept here', "exact"),
+        ("A wall 5' 10” high is kept here.", "A wall 5’ 10'' high is kept here", "exact"),
+        ("The “Lease of 2019” is kept here.", "The 'Lease of 2019' is kept here", "exact"),
+        ("In the 1990's it was kept here.", "In the 1990s it was kept here", "exact"),
+    ],
+)
+def test_feet_and_inches_are_told_from_quote_signs(page: str, quote: str, verdict: str) -> None:
+    pages = FoldedPages({(1, 1): page}.__getitem__, [(1, 1)])
+    assert verify_quote(quote, (1, 1), pages).verdict == verdict
+
+
 def test_words_that_stand_nowhere_are_not_found() -> None:
     assert check("The moon is made of an excellent green cheese").verdict == "not_found"
     assert check("any words at all but a page without any text", (3, 14)).verdict == "not_found"
@@ -300,7 +331,7 @@ def test_whole_words_of_a_page_are_exact_wherever_they_stand(data: st.DataObject
     length = data.draw(st.integers(8, 30))
     quote = " ".join(words[start : start + length])
     found = check(quote)
-    is_denied = start > 0 and words[start - 1] == "not"
+    is_denied = start > 0 and words[start - 1] in {"not", "without"}
     assert found.verdict == ("altered" if is_denied else "exact")
     assert found.start is not None
 
