@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 from redis import Redis
 
 from apps.common.http import Refused
@@ -211,6 +213,21 @@ def test_two_clicks_go_on_once(desk: Desk, script: Script) -> None:
 
     assert continue_answer(desk.alice, cut).pk == whole.pk
     assert Answer.objects.filter(question=cut.question).count() == 2
+
+
+def test_eight_tabs_at_once_go_on_once(desk: Desk, script: Script) -> None:
+    cut = cut_answer(desk, script, WHOLE[: cut_at("in a word")])
+
+    def press(_: int) -> uuid.UUID:
+        try:
+            return continue_answer(desk.alice, Answer.objects.get(pk=cut.pk)).pk
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as tabs:
+        assert len(set(tabs.map(press, range(8)))) == 1
+    assert Answer.objects.filter(question=cut.question).count() == 2
+    assert Reservation.objects.filter(settled_at=None).count() == 1
 
 
 @pytest.mark.parametrize(
