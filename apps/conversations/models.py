@@ -228,7 +228,7 @@ class Evidence(Row):
     continued = models.JSONField(null=True)
     """Where words that run over a page's end go on, on the next page: {page, label, boxes, lines}."""
     places = models.JSONField(null=True)
-    """Pages on which the words stand, this one first: [{ordinal, page, label, times}]; null where nobody counted."""
+    """Pages on which the words stand, in the order of documents and pages: [{ordinal, page, label, times}]; null where nobody counted."""
     lines = models.JSONField(null=True)
     """[first, last] for files, 1-based."""
     is_hidden = models.BooleanField(default=False, db_default=False)

@@ -7,9 +7,11 @@ from typing import Any
 
 from apps.conversations.marker_grammar import SentPages
 from apps.conversations.models import Answer
+from apps.conversations.naming import short_page_words
 from apps.library.ingestion.instructions import words_to_model
 from apps.library.models import Page, Revision
 
+_QUOTE_SIGNS = str.maketrans(dict.fromkeys("“”„‟", "'"))
 MOST_LISTED = 50
 """Pages that are named one by one; all are counted."""
 
@@ -62,12 +64,16 @@ def instructions_notice(answer: Answer) -> dict[str, Any] | None:
     if not pages:
         return None
     first = pages[0]
-    words = f" (“{first.words}”)" if first.words else ""
+    place = f"{first.name}, {short_page_words(first.label)}"
+    # A quote sign among them must not end the quotation, as if what follows were said by us.
+    words = f" (“{first.words.translate(_QUOTE_SIGNS)}”)" if first.words else ""
     if len(pages) == 1:
-        said = f"Page {first.label} of {first.name} speaks to the model{words}. It was sent as it stands; check what rests on it."
+        said = (
+            f"A page speaks to the model: {place}{words}. It was sent as it stands; check what rests on it."
+        )
     else:
         said = (
-            f"{len(pages):,} pages speak to the model, the first of them page {first.label} of {first.name}{words}. "
+            f"{len(pages):,} pages speak to the model, the first of them {place}{words}. "
             "They were sent as they stand; check what rests on them."
         )
     return {
