@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -61,7 +61,8 @@ def try_picture_again(
     forget_failure(page.revision, page.number)
     back = request.POST.get("next", "")
     if url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure()):
-        return redirect(back)
+        # Not `redirect`, which takes a word for the name of a view.
+        return HttpResponseRedirect(back)
     url = reverse("library:page", args=[workspace.slug, document_id, page.number])
     return redirect(f"{url}?{request.GET.urlencode()}" if request.GET else url)
 
