@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
@@ -204,10 +205,9 @@ def images_left_out(answer: Answer) -> list[ImagesLeftOut]:
         found.setdefault(str(document_id), []).append((number, digest, tokens))
     left_out = []
     for entry in sorted(answer.manifest, key=lambda entry: int(entry["ordinal"])):
+        sent = SentPages((entry["ordinal"], first, last) for first, last in entry["ranges"])
         on_sent = [
-            image
-            for image in found.get(entry["document_id"], ())
-            if any(first <= image[0] <= last for first, last in entry["ranges"])
+            image for image in found.get(entry["document_id"], ()) if (entry["ordinal"], image[0]) in sent
         ]
         if on_sent:
             left_out.append(
@@ -257,7 +257,10 @@ def flagged_pages(answer: Answer) -> list[FlaggedPages]:
 def _documents(answer: Answer) -> list[CoveredDocument]:
     cited: dict[int, list[tuple[int, int]]] = {}
     for mention in sorted(answer.mentions.all(), key=lambda one: one.first):
-        cited.setdefault(mention.ordinal, []).append((mention.first, mention.last))
+        pages = cited.setdefault(mention.ordinal, [])
+        # One page is cited again and again; a citation inside another adds nothing.
+        if not pages or mention.last > pages[-1][1]:
+            pages.append((mention.first, mention.last))
     documents = {
         entry["ordinal"]: CoveredDocument(
             entry["ordinal"],
@@ -280,10 +283,15 @@ def _documents(answer: Answer) -> list[CoveredDocument]:
 
 
 def _sent_runs(sent: Iterable[Sequence[int]], cited: Sequence[tuple[int, int]]) -> Iterator[PageRun]:
-    """Ranges of sent pages, parted where they are cited. cited: ascending by first page, may overlap."""
+    """Ranges of sent pages, parted where they are cited. Both ascending by first page; cited ones may overlap."""
+    waiting = deque(cited)
     for first, last in sent:
         at = first
-        for cited_first, cited_last in cited:
+        while waiting and waiting[0][1] < first:
+            waiting.popleft()
+        for cited_first, cited_last in waiting:
+            if cited_first > last:
+                break
             begin, end = max(cited_first, at), min(cited_last, last)
             if begin > end:
                 continue

@@ -1,14 +1,15 @@
-"""What an answer's sheet says of pictures that were not sent."""
+"""What an answer's sheet says of pages that were cited, and of pictures that were not sent."""
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import Any
 
 import pytest
 
 from apps.conversations.coverage import ImagesLeftOut, coverage, images_left_out
-from apps.conversations.models import Answer
+from apps.conversations.models import Answer, Mention
 from apps.library.models import PageImage, Revision
 from tests.conversations.room import HTMX, Room, answered_room, body  # noqa: F401 (fixture)
 from tests.factories import make_figure
@@ -69,3 +70,34 @@ def test_the_sheet_and_the_download_name_them(room: Room, pictured: Answer) -> N
         ImagesLeftOut(**{**item, "pages": [tuple(pages) for pages in item["pages"]]})
         == images_left_out(pictured)[0]
     )
+
+
+def cite(answer: Answer, *pages: tuple[int, int]) -> None:
+    document_id = answer.manifest[0]["document_id"]
+    answer.mentions.all().delete()
+    Mention.objects.bulk_create(
+        Mention(
+            answer=answer, offset=offset, marker="", ordinal=1, first=first, last=last,
+            document_id=document_id, verdict="exact",
+        )
+        for offset, (first, last) in enumerate(pages)
+    )  # fmt: skip
+
+
+def test_cited_ranges_may_lie_over_each_other(room: Room) -> None:
+    room.answer.manifest[0]["ranges"] = [[1, 4], [6, 20]]
+    cite(room.answer, (18, 30), (3, 9), (4, 5), (3, 3), (8, 10))
+    [document] = coverage(room.answer, with_documents=True).documents
+    runs = [(run.first, run.last, run.state) for run in document.runs]
+    assert runs == [
+        (1, 2, "sent"), (3, 4, "cited"), (6, 9, "cited"), (10, 10, "cited"), (11, 17, "sent"), (18, 20, "cited"),
+    ]  # fmt: skip
+
+
+def test_a_document_of_many_gaps_and_citations_is_covered_in_a_moment(room: Room) -> None:
+    room.answer.manifest[0]["ranges"] = [[number, number] for number in range(1, 40_000, 2)]
+    cite(room.answer, *((number, number + 1) for number in range(1, 40_000, 40)))
+    began = time.perf_counter()
+    [document] = coverage(room.answer, with_documents=True).documents
+    assert time.perf_counter() - began < 1
+    assert (document.sent, document.cited) == (20_000, 1_000)

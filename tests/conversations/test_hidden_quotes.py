@@ -6,7 +6,8 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from apps.conversations.coverage import flagged_pages
+from apps.conversations import coverage
+from apps.conversations.coverage import FlaggedPages, flagged_pages
 from apps.conversations.evidence import EvidenceChecker
 from apps.conversations.marker_grammar import EvidenceLine
 from apps.library import storage
@@ -82,3 +83,15 @@ def test_the_coverage_sheet_lists_pages_to_look_at(room: Room) -> None:
     assert [one["flag"] for one in told["flagged_pages"]] == ["hidden_text", "instructions"]
     room.answer.manifest[0]["ranges"] = [[2, 2]]
     assert [(one.flag, one.pages) for one in flagged_pages(room.answer)] == [("hidden_text", [(2, 2)])]
+
+
+def test_of_very_many_pages_to_look_at_twenty_places_are_named(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = room.answer.manifest[0]
+    many = FlaggedPages(
+        1, entry["document_id"], entry["name"], "instructions", [(n, n) for n in range(1, 90, 2)]
+    )
+    monkeypatch.setattr(coverage, "flagged_pages", lambda answer: [many])
+    sheet_page = room.client("alice").get(room.url("coverage"))
+    assert "39 and 25 more places" in plain(sheet_page)
