@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from rapidfuzz import fuzz
@@ -131,7 +131,7 @@ def verify_quote(
         return best
     moved = _find_elsewhere(folded_quote, words, {key for key, _ in named}, pages)
     if moved is not None:
-        return moved
+        return replace(moved, verdict="exact") if _is_named(moved.page_key, page_key, last) else moved
     if best is not None:
         return best
     return Verification("invalid" if page_key is not None else "not_found")
@@ -156,6 +156,11 @@ def _named_pages(page_key: PageKey | None, last: int | None, pages: PageTexts) -
     numbers = range(first, min(last or first, first + 7) + 1)
     found = ((key, pages.text(key)) for key in ((ordinal, number) for number in numbers))
     return [(key, text) for key, text in found if text is not None]
+
+
+def _is_named(key: PageKey | None, first: PageKey | None, last: int | None) -> bool:
+    """Whether a page lies in a range, of which _named_pages looks at the beginning alone."""
+    return bool(key and first and key[0] == first[0] and first[1] <= key[1] <= (last or first[1]))
 
 
 def _is_too_short(quote: str, words: Sequence[Word]) -> bool:

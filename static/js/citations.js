@@ -91,13 +91,19 @@ let card = null;
 let owner = null;
 let timer = 0;
 
+// “3:12” and “3:12-14” as document, first and last page.
+function pagesOf(words = "") {
+  const [ordinal, range = ""] = words.split(":");
+  const [first, last = first] = range.split("-").map(Number);
+  return [ordinal, first, last];
+}
+
 // The lines of the evidence fold that belong to a citation's pages.
 function quotesOf(link) {
-  const [ordinal, range] = (link.dataset.cite ?? "").split(":");
-  const [first, last = first] = (range ?? "").split("-").map(Number);
+  const [ordinal, first, last] = pagesOf(link.dataset.cite);
   return [...(link.closest(".turn")?.querySelectorAll(".evidence-item[data-page]") ?? [])].filter((item) => {
-    const [itemOrdinal, number] = item.dataset.page.split(":");
-    return itemOrdinal === ordinal && Number(number) >= first && Number(number) <= last;
+    const [itemOrdinal, itemFirst, itemLast] = pagesOf(item.dataset.page);
+    return itemOrdinal === ordinal && itemLast >= first && itemFirst <= last;
   });
 }
 

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import Browser, Page, expect
 
-from apps.conversations.models import Answer
+from apps.conversations.models import Answer, Evidence, Verdict
 from apps.workspaces.models import Role
 from tests.browser.conftest import IS_FOCUS_SEEN, tab_to
 from tests.factories import add_member, make_user, make_workspace
@@ -153,6 +153,15 @@ def test_words_that_are_nearly_there_are_framed_otherwise(reader: Reader) -> Non
     page.click("a.cite--exact")
     page.wait_for_selector("#viewer[data-page='2'] .quote-box")
     assert page.locator(".quote-box.unsure").count() == 0
+
+
+def test_the_card_of_either_page_shows_a_quote_that_runs_over_the_pages_end(reader: Reader) -> None:
+    continued = {"page": 3, "label": "3", "boxes": [], "lines": None}
+    Evidence.objects.filter(verdict=Verdict.EXACT).update(continued=continued)
+    page = reader.page()
+    for chip in (0, 1):
+        page.locator(".answer-blocks a.cite").nth(chip).hover()
+        expect(page.locator("#cite-card")).to_contain_text("Either party may terminate")
 
 
 def test_the_sums_lead_to_the_quotes_that_need_a_look(reader: Reader) -> None:

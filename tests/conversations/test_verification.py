@@ -230,6 +230,16 @@ def test_two_passages_joined_are_not_one_run() -> None:
     assert check("Either party may terminate this Lease. The lessor pays the lessee").verdict == "not_found"
 
 
+def test_a_page_deep_inside_a_long_range_is_a_page_that_was_named() -> None:
+    texts = {(1, number): f"On page {number} nothing is said of it." for number in range(1, 40)}
+    texts[1, 30] = "The maximum term is ninety months."
+    pages = FoldedPages(texts.__getitem__, texts)
+    found = verify_quote("the maximum term is ninety months", (1, 1), pages, last=39)
+    assert (found.verdict, found.page_key) == ("exact", (1, 30))
+    found = verify_quote("the maximum term is ninety months", (1, 1), pages, last=29)
+    assert (found.verdict, found.page_key) == ("elsewhere", (1, 30))
+
+
 def test_a_quote_of_the_one_other_page_is_pointed_there() -> None:
     found = check("the maximum term is ninety months for every borrower")
     assert (found.verdict, found.page_key) == ("elsewhere", (3, 13))
