@@ -46,6 +46,8 @@ log = logging.getLogger(__name__)
 JOIN_SECONDS = 0.03
 BLOCK_SECONDS = 0.1
 """Blocks are rendered less often than text is sent: each carries the whole open block."""
+BLOCK_SHARE_SECONDS = 0.01
+"""Times the answers that a worker writes: how long each waits, so that fifty render no more often than ten."""
 BLOCK_REST = 5
 """Times the last rendering that the next one waits, so that long lists leave the processor to others."""
 ROW_SECONDS = 1.0
@@ -82,7 +84,7 @@ class AnswerRun:
         self.answer = job.answer
         self.draft = job.draft
         self.attempts = Attempts(job, loop)
-        self.writer = EventWriter(loop.redis, job.answer.pk)
+        self.writer = EventWriter(loop.event_pipe, job.answer.pk)
         self.cleaner = TextCleaner()
         self.written: list[str] = []
         self.places = SharedPlaces(loop.redis, str(job.answer.workspace_id), loop.own_calls)
@@ -281,7 +283,8 @@ class AnswerRun:
         started_at = self.loop.loop.time()
         blocks = await self.loop.in_checks_thread(render, *text)
         took = self.loop.loop.time() - started_at
-        self._render_again_at = self.loop.loop.time() + max(BLOCK_SECONDS, BLOCK_REST * took)
+        rest = max(BLOCK_SECONDS, BLOCK_SHARE_SECONDS * self.loop.running, BLOCK_REST * took)
+        self._render_again_at = self.loop.loop.time() + rest
         return [("block", asdict(block)) for block in blocks]
 
     # -- the row --

@@ -12,14 +12,16 @@ import logging
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from typing import Any, ParamSpec, TypeVar
 
+import uvloop
 from celery.signals import worker_shutting_down
 from django.db import DatabaseError, InterfaceError
 
 from apps.common.database import closing_connections, is_transient
 from apps.common.redis import async_redis
+from apps.conversations.stream import EventPipe
 from apps.llm.shared_places import OwnCalls
 
 log = logging.getLogger(__name__)
@@ -43,12 +45,11 @@ class AnswerLoop:
     """loop: one with another clock, for tests."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
-        self.loop = loop or asyncio.new_event_loop()
+        self.loop = loop or uvloop.new_event_loop()
         self._tasks: set[asyncio.Task[Any]] = set()
         self.is_closing = False
         self._rows = ThreadPoolExecutor(ROW_THREADS, thread_name_prefix="rows")
         self._checks = ThreadPoolExecutor(CHECK_THREADS, thread_name_prefix="checks")
-        self._redis: Any = None
         self.own_calls = OwnCalls()
         threading.Thread(target=self._run, name="answers-loop", daemon=True).start()
 
@@ -56,12 +57,20 @@ class AnswerLoop:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
 
-    @property
+    @cached_property
     def redis(self) -> Any:
         """The loop's client; made in the loop at first use."""
-        if self._redis is None:
-            self._redis = async_redis(retries=0)
-        return self._redis
+        return async_redis(retries=0)
+
+    @cached_property
+    def event_pipe(self) -> EventPipe:
+        """What carries the events of all its answers."""
+        return EventPipe(self.redis)
+
+    @property
+    def running(self) -> int:
+        """How many answers are being written."""
+        return len(self._tasks)
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run in the loop and wait. Called from a task's thread; raises what the coroutine raises."""

@@ -7,6 +7,7 @@ liveliness.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import uuid
 from collections.abc import Iterable
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 EVENT_VERSION = 1
 KEPT_SECONDS = 24 * 3600
 """After the end. A running answer's stream is renewed with every event."""
+ROUND_SECONDS = 0.02
+"""From one round trip of a worker's events to the next. Readers see no difference."""
 
 
 def stream_key(answer_id: uuid.UUID | str) -> str:
@@ -60,19 +63,54 @@ def parse_entry(entry: tuple[bytes, dict[bytes, bytes]]) -> StreamEvent:
 
 
 def event_fields(name: str, data: dict[str, Any]) -> dict[Any, Any]:
-    return {"name": name, "data": to_json({"v": EVENT_VERSION, **data})}
+    """As Redis takes it. Raises UnicodeEncodeError for half a character."""
+    return {"name": name, "data": to_json({"v": EVENT_VERSION, **data}).encode()}
+
+
+class EventPipe:
+    """Carries the events of all answers of a loop to Redis: those of some milliseconds in one round trip.
+
+    Fifty answers would make a thousand round trips a second. An event that finds nobody before it goes at once.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self._pipe = self._new_pipe()
+        self._round: asyncio.Task[None] | None = None
+        self._next_at = 0.0
+
+    def _new_pipe(self) -> Any:
+        return self.client.pipeline(transaction=False)
+
+    async def append(self, key: str, events: Iterable[tuple[str, dict[str, Any]]]) -> None:
+        """Return once they are written. Raises what the client raises, to everybody who was in the round."""
+        # All are made before one joins the round: what cannot be encoded is lost to its own answer only.
+        for fields in [event_fields(name, data) for name, data in events]:
+            self._pipe.xadd(key, fields)
+        self._pipe.expire(key, KEPT_SECONDS)
+        if self._round is None:
+            self._round = asyncio.create_task(self._go())
+        await asyncio.shield(self._round)
+
+    async def _go(self) -> None:
+        now = asyncio.get_running_loop().time()
+        await asyncio.sleep(self._next_at - now)
+        self._next_at = max(now, self._next_at) + ROUND_SECONDS
+        # From here on others gather for the next round, which may leave before this one is back.
+        pipe, self._pipe, self._round = self._pipe, self._new_pipe(), None
+        await pipe.execute()
 
 
 class EventWriter:
-    """Appends events of one answer from the worker's loop, several in one round trip.
+    """Appends events of one answer from the worker's loop, several at once.
 
     A Redis that does not answer must not end an answer, and a stream with a hole is worse than none: after the
     first batch that could not be written the stream is given up, viewers go on from the row, and only the row
     is written. The client must not retry by itself, or a batch could stand there twice.
     """
 
-    def __init__(self, client: Any, answer_id: uuid.UUID | str) -> None:
-        self._client = client
+    def __init__(self, pipe: EventPipe, answer_id: uuid.UUID | str) -> None:
+        self._pipe = pipe
         self._key = stream_key(answer_id)
         self._is_given_up = False
         self._is_deleted = False
@@ -81,14 +119,10 @@ class EventWriter:
         try:
             if self._is_given_up:
                 if not self._is_deleted:
-                    await self._client.delete(self._key)
+                    await self._pipe.client.delete(self._key)
                     self._is_deleted = True
                 return
-            pipe = self._client.pipeline(transaction=False)
-            for name, data in events:
-                pipe.xadd(self._key, event_fields(name, data))
-            pipe.expire(self._key, KEPT_SECONDS)
-            await pipe.execute()
+            await self._pipe.append(self._key, events)
         except (redis.exceptions.RedisError, OSError):
             if not self._is_given_up:
                 log.warning("events of %s cannot be written; the row goes on", self._key)

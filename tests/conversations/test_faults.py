@@ -115,7 +115,7 @@ def room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Room]:
     monkeypatch.setenv("DOCANALYST_PRICES", str(tmp_path / "prices.toml"))
     clock = FakeClockLoop()
     room = Room(clock, AnswerLoop(clock), FakeWire())
-    room.loop._redis = room.log
+    room.loop.redis = room.log
     monkeypatch.setattr(answering, "answer_loop", lambda: room.loop)
     # Twice a second for half an hour would be all that this test does.
     monkeypatch.setattr(answering, "STOP_SECONDS", 30.0)
