@@ -89,11 +89,14 @@ def measure(rounds: int) -> dict[str, Any]:
     from apps.conversations.loop import answer_loop
     from apps.conversations.models import Answer
     from apps.conversations.packing import chat_request
+    from apps.llm.catalogue import load_catalogue
     from apps.llm.tokens import count_tokens
 
     count_tokens("The vocabulary, as in a worker that has counted a history.")
+    catalogue = load_catalogue()
     small, large = [
-        chat_request(answer, answer.passes.get()) for answer in Answer.objects.order_by("created_at")
+        chat_request(answer, reading := answer.passes.get(), catalogue[reading.endpoint_id])
+        for answer in Answer.objects.order_by("created_at")
     ]
     loop = answer_loop()
     loop.run(send(small))
