@@ -51,6 +51,13 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   }
 });
 
+// What asks for a plan may have given way meanwhile, to Stop for example: then its answer concerns nobody.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { requestConfig } = event.detail;
+  const asker = requestConfig.elt;
+  if (asker.matches(".composer-bar") && !asker.isConnected) event.detail.shouldSwap = false;
+});
+
 // A request that is refused says so in words where they are looked for, not only in the console.
 function say(event, sentence) {
   const plan = event.target.closest?.("form.composer")?.querySelector("#plan");
