@@ -308,7 +308,9 @@ def plant(room: Room, payload: str) -> Answer:
     payload = payload.replace("\0", "")
     Conversation.objects.update(title=payload[:200])
     Question.objects.update(text=payload)
-    room.answer.evidence.update(quote=payload, why=payload, marker_given=payload, label=payload[:300])
+    room.answer.evidence.update(
+        quote=payload, why=payload[:500], marker_given=payload[:200], label=payload[:300]
+    )
     manifest = [{**entry, "name": payload} for entry in room.answer.manifest]
     notices = [{"code": "cut", "sentence": payload}]
     text = f"Cited [[1:2]].\n\n{payload.replace('3:12', '1:2')}"
