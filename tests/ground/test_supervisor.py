@@ -133,8 +133,7 @@ def test_ctrl_c_ends_every_process_and_nothing_outside_the_data_folder_has_chang
     assert {path.name for path in tmp_path.iterdir()} == {"data", "data.log", "project"}
 
     # The second start on the same folder, while we are here: the token is the same, the rest is there already.
-    with run_live_stack(tmp_path / "data", wait=False) as again:
-        again.wait_until_ready(seconds=10)
+    with run_live_stack(tmp_path / "data") as again:
         assert again.first_run_url.rsplit("/", 2)[1] == stack.first_run_url.rsplit("/", 2)[1]
 
 
