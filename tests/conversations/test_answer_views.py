@@ -196,6 +196,19 @@ def test_the_turn_of_an_answer_brings_the_button_back(room: Room) -> None:
     assert room.client("alice").get(room.url("answer")).url.endswith(f"?answer={room.answer.pk}")
 
 
+def test_a_plan_that_comes_before_the_end_is_shown_finds_the_frame_of_the_button(room: Room) -> None:
+    plan = body(
+        room.client("alice").post(
+            reverse("conversations:plan", args=[room.desk.corpus.workspace.slug, room.desk.corpus.pk]),
+            {"text": "And when?", "parent_answer": str(room.answer.pk)},
+            headers=HTMX,
+        )
+    )
+
+    assert plan.count("hx-swap-oob") == 1
+    assert '<div id="composer-action" hx-swap-oob="innerHTML">' in plan
+
+
 # Citations, coverage -----------------------------------------------------------------------------
 
 
