@@ -70,7 +70,10 @@ CorpusRole = Literal["user", "system"]
 
 @dataclass(frozen=True, slots=True)
 class PageText:
-    """A page to send. text: neutralised and stripped, not empty. label: only for files of a repository."""
+    """A page to send. text: neutralised, not blank; stripped, unless a label stands before it.
+
+    label: only for files of a repository, whose text keeps its indentation.
+    """
 
     number: int
     text: str
@@ -116,8 +119,8 @@ def document_header(ordinal: int, name: str) -> str:
 
 def packed_page(ordinal: int, number: int, label: str, text: str) -> str:
     """A page behind its marker. Raises ValueError for a text that is not as pages are stored."""
-    if not text or text[0].isspace() or text[-1].isspace():
-        raise ValueError(f"Page {ordinal}:{number} is empty or not stripped.")
+    if not text.strip() or (not label and text != text.strip()):
+        raise ValueError(f"Page {ordinal}:{number} is blank or not stripped.")
     return pack_page(ordinal, number, text, label=one_line(label).lstrip('"'))
 
 

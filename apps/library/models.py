@@ -223,6 +223,57 @@ class PageImage(Row):
         return f"{self.kind} {self.digest[:12]}"
 
 
+class SourceFile(models.Model):
+    """A file of a repository as it was read: its pages are slices, numbered on from `first_page`."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="files")
+    path = models.CharField(max_length=280)
+    blob = models.CharField(max_length=64)
+    """SHA-256 of the bytes as they were brought."""
+    cutting = models.PositiveSmallIntegerField()
+    """Version of the rules by which text becomes pages (`ingestion.source.CUTTING_VERSION`)."""
+    size_bytes = models.BigIntegerField()
+    first_page = models.PositiveIntegerField()
+    page_count = models.PositiveIntegerField()
+    line_count = models.PositiveIntegerField()
+    tokens = models.BigIntegerField()
+    """Of its pages, packed and behind markers with an ordinal of one to three digits, as Revision.token_count."""
+    encoding = models.CharField(max_length=40)
+    flags = models.JSONField(default=list)
+    """What a reader should know: replacements, crlf, cut, bidi, notebook, masked."""
+
+    class Meta:
+        ordering = ["revision", "first_page"]
+        constraints = [
+            models.UniqueConstraint(fields=["revision", "path"], name="source_file_once"),
+        ]
+        indexes = [
+            models.Index(fields=["workspace", "blob"], name="source_file_by_content"),
+            models.Index(fields=["revision", "first_page"], name="source_file_by_page"),
+        ]
+
+    def __str__(self) -> str:
+        return self.path
+
+
+class SecretFinding(models.Model):
+    """A secret in a file of a repository, found before anything was sent. The secret itself is never kept."""
+
+    revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="findings")
+    path = models.CharField(max_length=280)
+    line = models.PositiveIntegerField()
+    kind = models.CharField(max_length=120)
+    is_masked = models.BooleanField()
+    """Masked in the stored text; else doubtful, and only reported."""
+
+    class Meta:
+        ordering = ["path", "line", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}"
+
+
 class SkippedPath(models.Model):
     """What a reader left out of a revision and why; one row a file, or one for an excluded folder."""
 
