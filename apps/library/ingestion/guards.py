@@ -6,10 +6,9 @@ so with the same error family.
 
 from __future__ import annotations
 
-from pathlib import PurePath
 from typing import IO
 
-from apps.library.ingestion.kinds import HEAD_BYTES, KIND_OF_EXTENSION, Kind
+from apps.library.ingestion.kinds import HEAD_BYTES, Kind, kind_of
 
 MAX_PAGES = 20_000
 MAX_CHARACTERS = 100_000_000
@@ -30,6 +29,15 @@ SENTENCES: dict[str, str] = {
     "too_much_text": "The file holds more than {limit} million characters. Split it and bring the parts.",
     "needs_password": "The file is protected. Enter its password, and it is read; it is kept encrypted.",
     "wrong_password": "This password does not open the file. Check capitals and spaces, and enter it again.",
+    "not_an_archive": "The content is not the kind of archive that the name says. Pack the folder anew as zip or tar.gz, and bring that.",
+    "damaged_archive": "The archive is damaged or cut off {place}. Pack the folder anew, and bring that.",
+    "archive_bomb": "The archive unpacks to more than {limit} times its size, as only a trap does. Pack the sources alone, and bring that.",
+    "archive_overlap": "Files inside the archive share the same bytes, as only a trap does. Pack the folder anew, and bring that.",
+    "archive_memory": "Unpacking needs more than {limit} MiB of memory. Pack the folder with ordinary settings, and bring that.",
+    "archive_headers": "The archive describes its files in more than {limit} MiB of headers. Pack the folder anew as zip or tar.gz, and bring that.",
+    "archive_encrypted": "The archive is protected by a password. Pack the folder without one, and bring that.",
+    "too_many_entries": "The archive holds more than {limit} files and folders. Pack the folder with the sources alone, and bring that.",
+    "tree_too_large": "The files come to more than {limit} GiB. Pack the folder with the sources alone, and bring that.",
     "no_readable_page": "No page could be read: {reason}",
     "no_such_page": "The file has no page {number}.",
     "reader_failed": "The file could not be read because of an unexpected error. Try again; if it stays, report the file.",
@@ -58,7 +66,7 @@ def check_kind(filename: str, head: bytes) -> Kind:
 
     Raises IngestionError: empty_file, kind_not_accepted (extension), or the kind's own mismatch code.
     """
-    kind = KIND_OF_EXTENSION.get(PurePath(filename).suffix.lower())
+    kind = kind_of(filename)
     if kind is None:
         raise IngestionError("kind_not_accepted")
     if not head:

@@ -9,11 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Literal
 
 HEAD_BYTES = 2048
 
+REPOSITORY = "repository"
+"""Reader of archives, and of what is fetched by git, which is stored as a tar."""
+
 _ZIP = b"PK\x03\x04"
+_EMPTY_ZIP = b"PK\x05\x06"
 
 
 def _begins(*signatures: bytes) -> Callable[[bytes], bool]:
@@ -25,6 +30,16 @@ def _holds(pattern: bytes, within_bytes: int = HEAD_BYTES) -> Callable[[bytes], 
     return lambda head: found.search(head, 0, within_bytes) is not None
 
 
+def _is_tar(head: bytes) -> bool:
+    # The header's checksum is the sum of its bytes, itself taken as spaces. Source: POSIX pax, ustar.
+    stated = head[148:156].strip(b" \0")
+    return (
+        len(head) >= 512
+        and re.fullmatch(rb"[0-7]{1,7}", stated) is not None
+        and int(stated, 8) == sum(head[:148]) + 8 * ord(" ") + sum(head[156:512])
+    )
+
+
 def _is_mobi(head: bytes) -> bool:
     # Type and creator of a Palm database.
     return head[60:68] in (b"BOOKMOBI", b"TEXtREAd")
@@ -32,16 +47,25 @@ def _is_mobi(head: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """name: Revision.reader, prefix of its jobs. document: Document.Kind. formats: as MuPDF names what it opened."""
+    """name: Revision.reader, prefix of its jobs. document: Document.Kind.
+
+    formats: as MuPDF names what it opened; empty where it is not asked.
+    """
 
     name: str
     words: str
     extensions: tuple[str, ...]
     content_type: str
     matches: Callable[[bytes], bool]
-    formats: tuple[str, ...]
-    document: Literal["pdf", "paged"] = "paged"
+    formats: tuple[str, ...] = ()
+    document: Literal["pdf", "paged", "repository", "text"] = "paged"
     mismatch_code: str = "other_content"
+
+
+def _archive(content_type: str, matches: Callable[[bytes], bool], *extensions: str) -> Kind:
+    return Kind(
+        REPOSITORY, "Repository", extensions, content_type, matches, (), "repository", "not_an_archive"
+    )  # fmt: skip
 
 
 KINDS: tuple[Kind, ...] = (
@@ -72,9 +96,31 @@ KINDS: tuple[Kind, ...] = (
     Kind("pnm", "PNM", (".pbm", ".pgm", ".ppm", ".pnm"), "image/x-portable-anymap", _holds(rb"\AP[1-7]\s"), ("PNM",)),
     # A download under its own type could be opened in a browser and run scripts there.
     Kind("svg", "SVG", (".svg",), "application/octet-stream", _holds(rb"<svg[\s>]"), ("SVG",)),
+    _archive("application/zip", _begins(_ZIP, _EMPTY_ZIP), ".zip"),
+    _archive("application/x-tar", _is_tar, ".tar"),
+    _archive("application/gzip", _begins(b"\x1f\x8b"), ".tar.gz", ".tgz"),
+    _archive("application/zstd", _begins(b"\x28\xb5\x2f\xfd"), ".tar.zst", ".tzst"),
+    _archive("application/x-xz", _begins(b"\xfd7zXZ\0"), ".tar.xz", ".txz"),
 )  # fmt: skip
 
+PAGED_KINDS = tuple(kind for kind in KINDS if kind.formats)
+"""What MuPDF opens."""
 KIND_OF_EXTENSION = {extension: kind for kind in KINDS for extension in kind.extensions}
 KIND_OF_NAME = {kind.name: kind for kind in KINDS}
 ACCEPT = ",".join(KIND_OF_EXTENSION)
 """For the `accept` of a file chooser."""
+
+
+def extension_of(filename: str) -> str:
+    """The ending that names a kind, lower case (`.tar.gz` before `.gz`); empty when none is known."""
+    suffixes = [suffix.lower() for suffix in PurePath(filename).suffixes[-2:]]
+    return next((end for end in ("".join(suffixes), *suffixes[-1:]) if end in KIND_OF_EXTENSION), "")
+
+
+def kind_of(filename: str) -> Kind | None:
+    return KIND_OF_EXTENSION.get(extension_of(filename))
+
+
+def stem(filename: str) -> str:
+    """The name without the ending that names its kind."""
+    return filename[: len(filename) - len(extension_of(filename))]

@@ -1,4 +1,5 @@
 import io
+import tarfile
 
 import pytest
 
@@ -15,13 +16,19 @@ HEADS = {
     "fb2": b'<?xml version="1.0"?><FictionBook>',
     "png": b"\x89PNG\r\n\x1a\n", "jpeg": b"\xff\xd8\xff\xe0", "tiff": b"MM\0*", "gif": b"GIF89a", "bmp": b"BM",
     "jp2": b"\xff\x4f\xff\x51", "pnm": b"P6\n", "svg": b"<svg ",
+    "application/zip": b"PK\x03\x04", "application/gzip": b"\x1f\x8b", "application/zstd": b"\x28\xb5\x2f\xfd",
+    "application/x-xz": b"\xfd7zXZ\0", "application/x-tar": tarfile.TarInfo("src/a.py").tobuf(),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=[kind.name for kind in KINDS])
+def head_of(kind: Kind) -> bytes:
+    return HEADS.get(kind.content_type) or HEADS[kind.name]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=[kind.extensions[0] for kind in KINDS])
 def test_a_kind_is_known_by_name_and_content_together(kind: Kind) -> None:
     for extension in kind.extensions:
-        assert check_kind(f"Lease{extension.upper()}", HEADS[kind.name]) is kind
+        assert check_kind(f"Lease 1.2{extension.upper()}", head_of(kind)) is kind
         with pytest.raises(IngestionError) as refused:
             check_kind(f"lease{extension}", b"\x7fELF, a program" * 80)
         assert refused.value.code == kind.mismatch_code
@@ -45,6 +52,9 @@ def test_header_may_stand_within_the_first_1024_bytes() -> None:
         ("lease.pdf", HEADS["png"], "not_a_pdf"),
         ("costs.xlsx", HEADS["docx"], "kind_not_accepted"),
         ("lease.pdf.exe", PDF, "kind_not_accepted"),
+        ("table.csv.gz", HEADS["application/gzip"], "kind_not_accepted"),
+        ("code.tar.gz", HEADS["application/x-tar"], "not_an_archive"),
+        ("code.tar", HEADS["application/x-tar"].replace(b"a.py", b"b.py"), "not_an_archive"),
     ],
     ids=[
         "empty",
@@ -55,6 +65,9 @@ def test_header_may_stand_within_the_first_1024_bytes() -> None:
         "a picture as a PDF",
         "a spreadsheet",
         "two extensions",
+        "a compressed file that is no archive",
+        "an archive that is not compressed",
+        "a tar with a wrong checksum",
     ],
 )
 def test_mismatch_is_refused(name: str, head: bytes, code: str) -> None:
@@ -74,7 +87,7 @@ def test_size_is_held_to_the_byte() -> None:
 
 @pytest.mark.parametrize("code", SENTENCES)
 def test_every_code_has_a_sentence_with_its_numbers(code: str) -> None:
-    numbers = dict.fromkeys(("limit", "found", "declared", "pages", "reason", "number", "kind"), 7)
+    numbers = dict.fromkeys(("limit", "found", "declared", "pages", "reason", "number", "kind", "place"), 7)
     error = IngestionError(code, **numbers)
     assert error.code == code
     assert str(error) == error.sentence

@@ -15,7 +15,7 @@ from apps.library.ingestion.clean_text import one_line
 from apps.library.ingestion.guards import MAX_PAGES, IngestionError
 from apps.library.ingestion.heading_labels import heading_labels
 from apps.library.ingestion.jobs import job
-from apps.library.ingestion.kinds import KINDS, Kind
+from apps.library.ingestion.kinds import PAGED_KINDS, Kind
 from apps.library.ingestion.pymupdf_lean import pymupdf
 from apps.library.ingestion.readers.base import DocumentInfo, PageText, ReadOptions
 from apps.library.ingestion.readers.document import MAX_TITLE, bounded, outline_of, read_loaded
@@ -56,7 +56,7 @@ def open_paged(data: memoryview, password: str = "", *, kind: Kind) -> Any:
 
 
 OPENERS: dict[str, Callable[[memoryview, str], Any]] = {
-    kind.name: open_pdf if kind.name == "pdf" else partial(open_paged, kind=kind) for kind in KINDS
+    kind.name: open_pdf if kind.name == "pdf" else partial(open_paged, kind=kind) for kind in PAGED_KINDS
 }
 """Revision.reader -> what opens its bytes, with a password where one is needed."""
 
@@ -108,6 +108,6 @@ def _register(kind: Kind) -> None:
     job(f"{kind.name}.read", counts_tokens=True)(read)
 
 
-for _kind in KINDS:
+for _kind in PAGED_KINDS:
     if _kind.name != "pdf":
         _register(_kind)
