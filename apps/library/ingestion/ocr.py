@@ -6,14 +6,13 @@ minute. A child that dies costs the page it was at, which is tried once more alo
 
 from __future__ import annotations
 
-import atexit
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from apps.library.ingestion.idle_box import IdleBox
 from apps.library.ingestion.limits import Limits
 from apps.library.ingestion.quotes import PageWords
 from apps.library.ingestion.sandbox import Cancelled, ChildDied, ChildFailed, Sandbox
@@ -27,7 +26,6 @@ WALL_SECONDS = 180
 """Of one page: recognition runs at low priority and may wait long for its share of a core."""
 MEMORY_BYTES = 3 * 1024**3
 """Address space. A dense page needs 0.7 GiB, one of 50 megapixels 2."""
-IDLE_SECONDS = 60.0
 UNCERTAIN = 0.85
 """Below it every tenth character or so is wrong; clean print comes at 0.97 and more."""
 SECONDS_A_PAGE = 10
@@ -69,39 +67,7 @@ class PageRecognised:
         return self.found and self.certainty < UNCERTAIN
 
 
-class _OcrBox:
-    """The sandbox with the models, closed when idle."""
-
-    def __init__(self) -> None:
-        self.sandbox = Sandbox(job_modules=("apps.library.ingestion.ocr_jobs",))
-        self._lock = threading.Lock()
-        self._users = 0
-        self._timer: threading.Timer | None = None
-
-    @contextmanager
-    def in_use(self) -> Iterator[Sandbox]:
-        with self._lock:
-            self._users += 1
-            if self._timer is not None:
-                self._timer.cancel()
-        try:
-            yield self.sandbox
-        finally:
-            with self._lock:
-                self._users -= 1
-                if self._users == 0:
-                    self._timer = threading.Timer(IDLE_SECONDS, self._close_when_idle)
-                    self._timer.daemon = True
-                    self._timer.start()
-
-    def _close_when_idle(self) -> None:
-        with self._lock:
-            if self._users == 0:
-                self.sandbox.close()
-
-
-_box = _OcrBox()
-atexit.register(_box.sandbox.close)
+_box = IdleBox("apps.library.ingestion.ocr_jobs")
 
 
 def ocr_sandbox() -> Sandbox:

@@ -30,6 +30,9 @@ from apps.library.ingestion.zygote import HEADER
 START_SECONDS = 60
 # How often a waiting request looks whether it was cancelled.
 _CANCEL_SECONDS = 0.25
+cache_folder: Path | None = None
+"""Where zygotes keep what takes long to compute; given by the installation, which knows its folders."""
+
 _ROOT = Path(__file__).resolve().parents[3]
 _JOB_MODULES = (
     "apps.library.ingestion.readers.pdf",
@@ -167,7 +170,7 @@ class Sandbox:
         start = (
             f"import sys; sys.path[:] = {path!r}; "
             "from apps.library.ingestion.zygote import main; "
-            f"main({control_fd}, {list(self._job_modules)!r})"
+            f"main({control_fd}, {list(self._job_modules)!r}, {str(cache_folder or '')!r})"
         )
         # Isolated: neither the environment nor the current folder decides what is imported.
         cache = ["-X", f"pycache_prefix={sys.pycache_prefix}"] if sys.pycache_prefix else []
@@ -221,6 +224,7 @@ def _read_values(
     received = 0
     pending: list[bytes] = []
     end: dict[str, Any] | None = None
+    idle_deadline = time.monotonic() + limits.idle_seconds
     with selectors.DefaultSelector() as selector:
         selector.register(output_fd, selectors.EVENT_READ)
         # With its last line the child has said all; how long the system takes to clear it away is not waited for.
@@ -230,6 +234,10 @@ def _read_values(
             left = deadline - time.monotonic()
             if left <= 0:
                 raise ChildDied("time", limits.sentence("time"))
+            if limits.idle_seconds:
+                if time.monotonic() > idle_deadline:
+                    raise ChildDied("idle", limits.sentence("idle"))
+                left = min(left, limits.idle_seconds)
             if not selector.select(left if cancelled is None else min(left, _CANCEL_SECONDS)):
                 continue
             part = os.read(output_fd, 1 << 20)
@@ -249,6 +257,7 @@ def _read_values(
                     end = value
                 else:
                     yield value
+            idle_deadline = time.monotonic() + limits.idle_seconds
     _raise_end(end, status, limits, deadline)
 
 

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from apps.library.ingestion import ocr
+from apps.library.ingestion import idle_box, ocr
 from apps.library.ingestion.ocr import PageRecognised, PageToRecognise, recognise_pages
 from apps.library.ingestion.pictures import render_page
 from apps.library.ingestion.pymupdf_lean import pymupdf
@@ -271,7 +271,7 @@ def test_models_are_loaded_from_the_package_and_nothing_is_fetched() -> None:
 
 
 def test_the_models_leave_when_nobody_needs_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ocr, "IDLE_SECONDS", 0.1)
+    monkeypatch.setattr(idle_box, "IDLE_SECONDS", 0.1)
     path = scan_file(tmp_path / "scan.pdf", lines(CLAUSES[:1]))
     assert one(path).found
     time.sleep(1)

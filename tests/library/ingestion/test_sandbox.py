@@ -97,6 +97,18 @@ def test_wall_limit_kills_the_child_in_time(box: Sandbox, input_fd: int) -> None
     assert is_gone(pid)
 
 
+def test_idle_limit_counts_the_childs_silence_alone(box: Sandbox, input_fd: int) -> None:
+    values = box.run("test.sleep", fd=input_fd, args={}, limits=Limits(idle_seconds=0.3))
+    pid = next(values)["pid"]
+    time.sleep(0.5)  # the caller's own time
+    started = time.monotonic()
+    with pytest.raises(ChildDied) as died:
+        next(values)
+    assert died.value.limit == "idle"
+    assert 0.2 < time.monotonic() - started < 10
+    assert is_gone(pid)
+
+
 def test_processor_limit_stops_a_child_that_spins(box: Sandbox, input_fd: int) -> None:
     with pytest.raises(ChildDied) as died:
         run(box, "spin", input_fd, limits=Limits(cpu_seconds=1, wall_seconds=30))
