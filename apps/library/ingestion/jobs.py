@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 WRITABLE = 5
 """The descriptor that a job may write a file to, where its caller gave one (Sandbox.run's writable_fd)."""
+
+cache_folder: Path | None = None
+"""Where the zygote may keep what it computed, for the next one to load; set before the jobs are imported."""
 
 Job = Callable[[memoryview, dict[str, Any]], Iterator[dict[str, Any]]]
 

@@ -24,9 +24,10 @@ import struct
 import sys
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from apps.library.ingestion import seccomp
+from apps.library.ingestion import jobs, seccomp
 from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.jobs import JOBS
 from apps.library.ingestion.limits import Limits
@@ -40,9 +41,10 @@ class _Running:
     status: socket.socket
 
 
-def main(control_fd: int, job_modules: list[str]) -> None:
+def main(control_fd: int, job_modules: list[str], cache_folder: str = "") -> None:
     """Import the jobs, report readiness, then fork a child per request until the control socket closes."""
     control = socket.socket(fileno=control_fd)
+    jobs.cache_folder = Path(cache_folder) if cache_folder else None
     try:
         report = _prepare(job_modules)
     except BaseException:
