@@ -256,6 +256,13 @@ UPLOADS_PER_MEMBER = env_int("DOCANALYST_UPLOADS_PER_MEMBER", 20, least=1)
 RECOGNISE_SCANS = env_bool("DOCANALYST_OCR", True)
 """Whether pages without text are read by text recognition as soon as a document is ready."""
 
+GIT_HOSTS = frozenset(env_text("DOCANALYST_GIT_HOSTS").lower().replace(",", " ").split())
+"""Hosts that repositories are fetched from; empty for every public one."""
+GIT_PRIVATE_HOSTS = frozenset(env_text("DOCANALYST_GIT_PRIVATE_HOSTS").lower().replace(",", " ").split())
+"""Hosts inside a network, perhaps with a port, that are fetched from as well: whoever adds one trusts its name server."""
+GIT_CA_FILE = env_text("DOCANALYST_GIT_CA_FILE")
+"""Certificates (PEM) that the private hosts are checked with, instead of the system's."""
+
 # Sign-in ---------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
