@@ -125,6 +125,11 @@ def make_document(
     revision.save()
     if is_ready:
         add_pages(revision, texts)
+    return join_corpus(corpus, document, revision)
+
+
+def join_corpus(corpus: Corpus, document: Document, revision: Revision) -> Document:
+    """The document as an entry of the corpus, with this revision in use."""
     document.current_revision = revision
     document.save(update_fields=["current_revision"])
     CorpusEntry.objects.create(

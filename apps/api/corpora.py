@@ -78,7 +78,7 @@ def list_documents(request: ApiRequest, corpus_id: str, paging: Query[Paging]) -
     def shape(entry: CorpusEntry) -> dict[str, Any]:
         revision = entry.document.current_revision
         assert revision is not None  # the query asked for it
-        return document_shape(CorpusRow(entry, entry.document, revision, is_ticked=True))
+        return document_shape(CorpusRow(entry, entry.document, revision))
 
     return page_of(entries, ("ordinal",), paging, shape, name=f"documents:{corpus.pk}")
 
@@ -124,7 +124,7 @@ def post_document(request: ApiRequest, corpus_id: str) -> Status[dict[str, Any]]
     added = add_upload(request.user, corpus, files[0])
     revision = added.document.current_revision
     assert revision is not None  # a document is made together with its first revision
-    row = CorpusRow(added.entry, added.document, revision, is_ticked=True)
+    row = CorpusRow(added.entry, added.document, revision)
     return Status(200 if added.is_known else 202, document_shape(row))
 
 

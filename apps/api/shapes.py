@@ -74,7 +74,7 @@ def document_row(document: Document) -> CorpusRow:
     entry = entries.filter(removed_at=None).order_by("created_at", "id").first()
     entry = entry or entries.latest("created_at")
     assert document.current_revision is not None  # set in the transaction that makes a document
-    return CorpusRow(entry, document, document.current_revision, is_ticked=True)
+    return CorpusRow(entry, document, document.current_revision)
 
 
 def page_shape(page: Page) -> dict[str, Any]:

@@ -352,12 +352,13 @@ class CorpusEntry(Row):
 
 
 class Untick(models.Model):
-    """One person leaves a document out of their next question."""
+    """One person leaves a document, or paths of a repository, out of their next question."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     entry = models.ForeignKey(CorpusEntry, on_delete=models.CASCADE, related_name="unticks")
     paths = models.JSONField(default=list)
-    """Left-out folders inside a repository; empty leaves out the whole document."""
+    """Inside a repository, from the root down: `/docs/` is left out, `!/docs/api/` within it is not (path_ticks.py).
+    Empty leaves out the whole document."""
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "entry"], name="untick_once")]

@@ -301,8 +301,8 @@ def delete_corpus(actor: User, corpus: Corpus) -> None:
 
 
 def set_ticked(actor: User, entry: CorpusEntry, is_ticked: bool) -> None:
-    """Leave a document in or out of this person's next question."""
+    """Leave a document in or out of this person's next question, whole (selecting.py: parts of a repository)."""
     if is_ticked:
         Untick.objects.filter(user=actor, entry=entry).delete()
     else:
-        Untick.objects.get_or_create(user=actor, entry=entry)
+        Untick.objects.update_or_create(user=actor, entry=entry, defaults={"paths": []})

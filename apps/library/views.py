@@ -118,7 +118,7 @@ def tick_all(request: HtmxRequest, workspace_slug: str, corpus_id: uuid.UUID) ->
     form.full_clean()
     is_ticked = form.cleaned_data["is_ticked"]
     for row in corpus_rows(corpus, request.user):
-        if row.is_ticked != is_ticked:
+        if row.is_ticked != is_ticked or row.is_partly_ticked:
             services.set_ticked(request.user, row.entry, is_ticked)
     return _after_ticking(request, corpus, whole_list=True)
 

@@ -1,0 +1,104 @@
+"""Ticks inside repositories: changing them, and how much they leave to be asked about."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Q
+
+from apps.accounts.models import User
+from apps.common.http import Refused
+from apps.library.models import CorpusEntry, Revision, SourceFile, Untick
+from apps.library.path_ticks import PathTicks, upwards
+
+MOST_DECISIONS = 1_000
+"""Of one person in one repository; a selection holds no more patterns either."""
+
+
+@dataclass(frozen=True, slots=True)
+class TickedSum:
+    """Of the ticked files. tokens: as `SourceFile.tokens`, behind markers with an ordinal of one to three digits."""
+
+    files: int = 0
+    pages: int = 0
+    tokens: int = 0
+
+
+def set_path_ticked(actor: User, entry: CorpusEntry, path: str, is_ticked: bool) -> None:
+    """Leave a folder (`src/`), a file (`src/app.py`) or all (empty path) in or out of this person's next question.
+
+    What was decided below the path is forgotten; a folder all of whose entries are left out, or in again, is so
+    itself. Raises Refused for a path that is not in the repository, and for too many single decisions.
+    """
+    revision = entry.document.current_revision
+    if revision is None or (path and not _is_in(revision, path)):
+        raise Refused("no_such_path", f"{entry.document.name} has no {path}.", status=404)
+    with transaction.atomic():
+        row, is_new = Untick.objects.get_or_create(user=actor, entry=entry)
+        row = Untick.objects.select_for_update().get(pk=row.pk)
+        ticks = PathTicks.read(None if is_new else row.paths).with_path(path, is_ticked=is_ticked)
+        ticks = _collapsed(ticks, path, revision)
+        if len(ticks.decisions) > MOST_DECISIONS:
+            raise Refused(
+                "too_many_ticks",
+                f"More than {MOST_DECISIONS:,} single ticks in {entry.document.name}: tick whole folders.",
+                status=422,
+            )
+        if ticks.is_all:
+            row.delete()
+        else:
+            row.paths = ticks.stored()
+            row.save(update_fields=["paths"])
+
+
+def ticked_sums(wanted: Mapping[uuid.UUID, PathTicks]) -> dict[uuid.UUID, TickedSum]:
+    """What ticks leave of each revision. One query, none where nothing is asked.
+
+    It walks through the paths of these repositories, 50,000 of them in about 0.1 s.
+    """
+    sums = {revision_id: [0, 0, 0] for revision_id in wanted}
+    if not sums:
+        return {}
+    rows = SourceFile.objects.filter(revision_id__in=list(wanted)).order_by()
+    for revision_id, path, pages, tokens in rows.values_list(
+        "revision_id", "path", "page_count", "tokens"
+    ).iterator(chunk_size=5000):
+        if wanted[revision_id].is_ticked(path):
+            summed = sums[revision_id]
+            summed[0] += 1
+            summed[1] += pages
+            summed[2] += tokens
+    return {revision_id: TickedSum(*numbers) for revision_id, numbers in sums.items()}
+
+
+def _is_in(revision: Revision, path: str) -> bool:
+    files = SourceFile.objects.filter(revision=revision)
+    return files.filter(Q(path__startswith=path) if path.endswith("/") else Q(path=path)).exists()
+
+
+def _collapsed(ticks: PathTicks, path: str, revision: Revision) -> PathTicks:
+    """Folders above a path that differ from all of their entries take over what these say."""
+    for folder in list(upwards(path))[1:]:
+        below = [one for one in ticks.decisions if ticks.is_below(one, folder)]
+        entries = {_entry(one, folder) for one in below}
+        # A decision says something else than the one above it; one deeper down leaves its folder mixed.
+        if not below or entries != set(below) or entries < _entries(revision, folder):
+            return ticks
+        ticks = ticks.with_path(folder, is_ticked=not ticks.is_ticked(folder))
+    return ticks
+
+
+def _entries(revision: Revision, folder: str) -> set[str]:
+    rows = SourceFile.objects.filter(revision=revision, path__startswith=folder).order_by()
+    paths: Iterable[str] = rows.values_list("path", flat=True).iterator(chunk_size=5000)
+    # SQLite compares beginnings without regard to case.
+    return {_entry(path, folder) for path in paths if path.startswith(folder)}
+
+
+def _entry(path: str, folder: str) -> str:
+    """What a folder lists for a path below it: a file, or a folder with its slash."""
+    end = path.find("/", len(folder))
+    return path if end == -1 else path[: end + 1]
