@@ -16,39 +16,13 @@ import pikepdf
 
 from apps.library.ingestion.guards import MAX_PAGES, IngestionError
 from apps.library.ingestion.jobs import WRITABLE, job
+from apps.library.ingestion.mapped import Mapped
 from apps.library.ingestion.pymupdf_lean import pymupdf
 from apps.library.ingestion.readers.pdf import LOST_PAGES, open_pdf
 
 _REFERENCE = re.compile(r"(\d+) \d+ R")
 _LINEARIZED = re.compile(rb"/Linearized\b[^>]{0,400}")
 _SEARCHED_BYTES = 1024  # the linearization dictionary stands in them. Source: ISO 32000-1, annex F.3.3
-
-
-class _Memory(io.RawIOBase):
-    """Mapped bytes as a stream; a BytesIO would copy them."""
-
-    def __init__(self, data: memoryview) -> None:
-        self._data, self._at = data, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: len(self._data)}[whence]
-        self._at = max(0, start + offset)
-        return self._at
-
-    def readinto(self, buffer: Any, /) -> int:
-        part = self._data[self._at : self._at + len(buffer)]
-        buffer[: len(part)] = part
-        self._at += len(part)
-        return len(part)
 
 
 @job("pdf.repair")
@@ -85,7 +59,7 @@ def _protected(copy: pikepdf.Pdf, password: str) -> bytes:
 def _opened(data: memoryview, password: str) -> pikepdf.Pdf | None:
     """The document, when qpdf opens it and finds a page in it."""
     try:
-        document = pikepdf.open(_Memory(data), password=password)  # type: ignore[arg-type]
+        document = pikepdf.open(Mapped(data), password=password)  # type: ignore[arg-type]
         return document if len(document.pages) else None
     except pikepdf.PasswordError as error:
         raise IngestionError("wrong_password" if password else "needs_password") from error

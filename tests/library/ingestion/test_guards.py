@@ -87,7 +87,9 @@ def test_size_is_held_to_the_byte() -> None:
 
 @pytest.mark.parametrize("code", SENTENCES)
 def test_every_code_has_a_sentence_with_its_numbers(code: str) -> None:
-    numbers = dict.fromkeys(("limit", "found", "declared", "pages", "reason", "number", "kind", "place"), 7)
+    numbers = dict.fromkeys(
+        ("limit", "found", "declared", "pages", "reason", "number", "kind", "place", "skipped"), 7
+    )
     error = IngestionError(code, **numbers)
     assert error.code == code
     assert str(error) == error.sentence
