@@ -61,7 +61,7 @@ def retry_document(request: HtmxRequest, workspace_slug: str, document_id: uuid.
     workspace = workspace_for(request.user, workspace_slug)
     document = document_for(request.user, document_id, Right.CONTRIBUTE, workspace)
     services.retry_document(request.user, document)
-    return _document_changed(request, workspace, document)
+    return document_changed(request, workspace, document)
 
 
 @sensitive_post_parameters("password")
@@ -76,7 +76,7 @@ def give_password(request: HtmxRequest, workspace_slug: str, document_id: uuid.U
     with suppress(Refused):
         # Somebody else may have given it a moment ago; then there is nothing to do but to show what came of it.
         services.give_password(request.user, document, form.cleaned_data["password"])
-    return _document_changed(request, workspace, document)
+    return document_changed(request, workspace, document)
 
 
 @require_POST
@@ -90,8 +90,8 @@ def read_again(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID
     try:
         readings.read_again(request.user, document, form.cleaned_data)
     except Refused as refused:
-        return _refused(request, workspace, document, refused)
-    return _document_changed(request, workspace, document)
+        return document_refused(request, workspace, document, refused)
+    return document_changed(request, workspace, document)
 
 
 @require_POST
@@ -100,7 +100,7 @@ def cancel_reading(request: HtmxRequest, workspace_slug: str, document_id: uuid.
     workspace = workspace_for(request.user, workspace_slug)
     document = document_for(request.user, document_id, Right.CONTRIBUTE, workspace)
     readings.cancel_next(request.user, document)
-    return _document_changed(request, workspace, document)
+    return document_changed(request, workspace, document)
 
 
 @require_POST
@@ -111,7 +111,7 @@ def rename_document(request: HtmxRequest, workspace_slug: str, document_id: uuid
     if not form.is_valid():
         return refusal(request, 422, "A document needs a name of at most 255 characters.", "bad_name")
     services.rename_document(request.user, document, form.cleaned_data["name"])
-    return _document_changed(request, workspace, document)
+    return document_changed(request, workspace, document)
 
 
 @require_POST
@@ -123,7 +123,7 @@ def delete_document(request: HtmxRequest, workspace_slug: str, document_id: uuid
     return _back_to_corpus(request, corpora)
 
 
-def _document_changed(request: HtmxRequest, workspace: Workspace, document: Document) -> HttpResponse:
+def document_changed(request: HtmxRequest, workspace: Workspace, document: Document) -> HttpResponse:
     """What has become of a document: in the viewer where that was asked, else in the list of the workbench."""
     if request.htmx and request.htmx.target == "viewer":
         response = _shown_anew(request, workspace, document)
@@ -145,7 +145,7 @@ def _shown_anew(
     return show_viewer(request, "library/_about.html", **context, problem=problem)
 
 
-def _refused(
+def document_refused(
     request: HtmxRequest, workspace: Workspace, document: Document, refused: Refused
 ) -> HttpResponse:
     """Said above what is known of the document, wherever the button was."""

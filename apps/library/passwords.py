@@ -1,7 +1,8 @@
-"""Passwords of protected files at rest: Fernet under settings.FIELD_KEYS, each bound to the bytes it opens.
+"""Passwords of protected files and tokens of private repositories at rest: Fernet under settings.FIELD_KEYS.
 
-A password is opened where a child is asked to read, and travels only in that request. It stands in no task, no
-log, no error and no answer of the API.
+A password is bound to the bytes it opens, a token to its document and the address it was given for. Both are opened
+where they are needed, and travel only in that request. They stand in no task, no log, no error and no answer of the
+API.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
 from apps.library import storage
-from apps.library.models import Revision
+from apps.library.models import Document, Revision
 
 log = logging.getLogger(__name__)
 
 LONGEST_PASSWORD = 512
+LONGEST_TOKEN = 1024
 
 
 def seal(password: str, revision: Revision) -> bytes:
@@ -27,16 +29,39 @@ def seal(password: str, revision: Revision) -> bytes:
 
 def opened(revision: Revision) -> str:
     """The password of a revision's file; empty when none is kept, or no key of today opens it."""
+    content = _opened(revision)
+    # A box that was copied to another file's row must not try its password there.
+    return content["password"] if content.get("home") == storage.home(revision) else ""
+
+
+def seal_token(token: str, document: Document) -> bytes:
+    """What is kept in Revision.password_box of a repository; empty for an empty token."""
+    if not token:
+        return b""
+    return _fernet().encrypt(json.dumps({"token": token, **_bound(document)}).encode())
+
+
+def opened_token(revision: Revision) -> str:
+    """The token of a repository; empty when none is kept, or it was given for another document or address."""
+    content = _opened(revision)
+    bound = _bound(revision.document)
+    return content["token"] if bound.items() <= content.items() else ""
+
+
+def _bound(document: Document) -> dict[str, str]:
+    return {"document": str(document.pk), "url": document.source_url}
+
+
+def _opened(revision: Revision) -> dict[str, str]:
     box = bytes(revision.password_box)
     if not box:
-        return ""
+        return {}
     try:
-        content = json.loads(_fernet().decrypt(box))
+        content: dict[str, str] = json.loads(_fernet().decrypt(box))
     except InvalidToken:
         log.warning("The password of revision %s cannot be opened with the present field keys.", revision.pk)
-        return ""
-    # A box that was copied to another file's row must not try its password there.
-    return str(content["password"]) if content["home"] == storage.home(revision) else ""
+        return {}
+    return content
 
 
 def _fernet() -> MultiFernet:

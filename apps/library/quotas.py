@@ -79,7 +79,7 @@ def workspace_room(workspace: Workspace, *, besides: Upload | None = None) -> Ro
     )
 
 
-def member_room(workspace: Workspace, user: User, *, besides: Upload | None = None) -> Room:
+def member_room(workspace: Workspace, user: User | None, *, besides: Upload | None = None) -> Room:
     """Of one person in a workspace; documents that others brought are theirs. Two queries."""
     brought = _originals(workspace.pk).filter(document__added_by=user)
     arriving = _arriving(workspace.pk, besides).filter(owner=user)
@@ -125,7 +125,9 @@ def largest_documents(workspace: Workspace, limit: int = 10) -> list[LargeDocume
     return [LargeDocument(one.document, one.size_bytes) for one in originals[:limit]]
 
 
-def check_room(workspace: Workspace, actor: User, more_bytes: int, *, arriving: Upload | None = None) -> None:
+def check_room(
+    workspace: Workspace, actor: User | None, more_bytes: int, *, arriving: Upload | None = None
+) -> None:
     """Refuse what would pass the workspace's or the member's quota. Raises Refused (over_quota).
 
     arriving: the upload these bytes belong to, which must not stand in its own way.
