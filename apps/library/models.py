@@ -163,6 +163,12 @@ class Revision(Row):
         """Update fields only while `claim` still holds; False means somebody else took over or it is gone."""
         return bool(Revision.objects.filter(pk=self.pk, claim=claim).update(**fields))
 
+    def delete_pages(self) -> None:
+        """Remove what was read: pages with their figures, files, findings, what was left out."""
+        PageImage.objects.filter(page__revision=self).delete()
+        for rows in (Page, SourceFile, SecretFinding, SkippedPath):
+            rows.objects.filter(revision=self).delete()
+
 
 class Page(models.Model):
     """The unit of reading and citing, immutable. `number` is 1-based by position, `label` is for people."""

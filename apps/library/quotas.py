@@ -1,8 +1,8 @@
 """How much room originals take, and how much there is: of a workspace, and of each of its members.
 
-Counted is what somebody brought, once: a further reading of the same bytes has a `base` and costs nothing, and
-neither do pictures made from it. A file on its way in counts with the size it was announced with, so that many at
-once cannot pass a limit that each of them keeps.
+Counted is what somebody brought, once: a further reading of the same bytes costs nothing, and neither do pictures
+made from it. A file on its way in counts with the size it was announced with, so that many at once cannot pass a
+limit that each of them keeps.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import uuid
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
 
 from apps.accounts.models import User
 from apps.common.http import Refused
@@ -156,7 +156,10 @@ def free_bytes() -> int:
 
 
 def _originals(workspace_id: uuid.UUID) -> QuerySet[Revision]:
-    return Revision.objects.filter(workspace=workspace_id, document__deleted_at=None, base=None)
+    rows = Revision.objects.filter(workspace=workspace_id, document__deleted_at=None, base=None)
+    # A repository read again with other choices shares the bytes of the reading before.
+    same = Revision.objects.filter(document=OuterRef("document"), storage_name=OuterRef("storage_name"))
+    return rows.exclude(Exists(same.filter(base=None, created_at__lt=OuterRef("created_at"))))
 
 
 def _arriving(workspace_id: uuid.UUID, besides: Upload | None) -> QuerySet[Upload]:

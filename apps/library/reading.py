@@ -13,12 +13,15 @@ from django.utils import timezone
 from apps.library import queueing, readings, storage
 from apps.library.claims import Claim, work_on
 from apps.library.figures import has_pictures
+from apps.library.git.fetching import fetch
 from apps.library.ingestion.guards import IngestionError
+from apps.library.ingestion.kinds import REPOSITORY
 from apps.library.ingestion.pipeline import PipelineOptions, RangeRead, read_document
 from apps.library.ingestion.readers.base import DocumentInfo, PageText
 from apps.library.models import Page, Revision
 from apps.library.passwords import opened
 from apps.library.repairs import repair_file
+from apps.library.tree_reading import read_tree
 from apps.llm.tokens import marker_tokens
 
 
@@ -31,6 +34,16 @@ def read_revision(revision_id: str) -> bool:
 
 
 def _read(claim: Claim) -> None:
+    if claim.revision.reader == REPOSITORY:
+        if not claim.revision.storage_name and not fetch(claim):
+            return
+        read_tree(claim)
+    else:
+        _read_file(claim)
+    finish(claim)
+
+
+def _read_file(claim: Claim) -> None:
     try:
         _read_pages(claim)
     except IngestionError as error:
@@ -39,7 +52,6 @@ def _read(claim: Claim) -> None:
         if not repair_file(claim, error):
             raise
         _read_pages(claim)
-    finish(claim)
 
 
 def _read_pages(claim: Claim) -> None:
@@ -121,7 +133,11 @@ def finish(claim: Claim) -> None:
     read_numbers = pages.filter(state=Page.State.READ, tokens__gt=0).values_list("number", flat=True)
     # token_count holds what does not depend on the corpus: an ordinal of one to three digits.
     markers = sum(marker_tokens(1, number) for number in read_numbers.iterator())
-    is_searched = claim.revision.base_id is None and has_pictures(claim.revision)
+    is_searched = (
+        claim.revision.reader != REPOSITORY
+        and claim.revision.base_id is None
+        and has_pictures(claim.revision)
+    )
     now = timezone.now()
     # Where there are any it waits anew, with attempts of its own.
     figures = {"queued_at": now, "attempts": 0} if is_searched else {"figures_at": now}

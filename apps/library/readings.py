@@ -21,7 +21,7 @@ from apps.common.http import Refused
 from apps.library import storage
 from apps.library.facts import recognised_pages
 from apps.library.ingestion.ocr import SECONDS_A_PAGE
-from apps.library.models import Document, Page, PageImage, Revision
+from apps.library.models import Document, Page, Revision
 from apps.library.queueing import UNFINISHED, Queue, send_hint
 from apps.workspaces.access import NO_ROW
 from apps.workspaces.audit import record
@@ -136,13 +136,13 @@ def read_again(actor: User, document: Document, options: dict[str, str]) -> None
             "unknown_option", f"Choose one of {', '.join(OCR_CHOICES)} for text recognition.", status=422
         )
     with transaction.atomic():
-        locked = _locked(document)
-        current = Revision.objects.select_related("base").get(pk=locked.current_revision_id or NO_ROW)
+        row = locked(document)
+        current = Revision.objects.select_related("base").get(pk=row.current_revision_id or NO_ROW)
         if current.status != Revision.Status.READY:
             raise Refused(
                 "not_ready", "Only a document that was read can be read again. Wait, or retry it.", status=409
             )
-        unfinished = Revision.objects.filter(pk=locked.next_revision_id or NO_ROW).first()
+        unfinished = Revision.objects.filter(pk=row.next_revision_id or NO_ROW).first()
         if unfinished is not None and unfinished.is_running:
             raise Refused(
                 "already_reading", "This document is being read again already. Cancel that first.", status=409
@@ -152,18 +152,18 @@ def read_again(actor: User, document: Document, options: dict[str, str]) -> None
         if unfinished is not None and recognised_pages(unfinished) == ocr:
             _resume(unfinished)
         else:
-            _begin(locked, current, ocr)
+            _begin(row, current, ocr)
             if unfinished is not None:
-                _remove(unfinished)
+                remove(unfinished)
         record(actor, "document.read_again", document, document.workspace_id, ocr=ocr)
 
 
-def _locked(document: Document) -> Document:
-    """The row, locked. Raises Http404 when the document was deleted meanwhile."""
-    locked = Document.objects.select_for_update().filter(pk=document.pk, deleted_at=None).first()
-    if locked is None:
+def locked(document: Document) -> Document:
+    """The row, locked for as long as the transaction. Raises Http404 when the document was deleted meanwhile."""
+    row = Document.objects.select_for_update().filter(pk=document.pk, deleted_at=None).first()
+    if row is None:
         raise Http404
-    return locked
+    return row
 
 
 def _begin(document: Document, current: Revision, ocr: str) -> None:
@@ -201,18 +201,19 @@ def cancel_next(actor: User, document: Document) -> bool:
     A worker that is at it loses its claim and stops at its next write.
     """
     with transaction.atomic():
-        locked = _locked(document)
-        revision = Revision.objects.filter(pk=locked.next_revision_id or NO_ROW).first()
+        row = locked(document)
+        revision = Revision.objects.filter(pk=row.next_revision_id or NO_ROW).first()
         if revision is None:
             return False
         Document.objects.filter(pk=document.pk).update(next_revision=None)
-        _remove(revision)
+        remove(revision)
         record(actor, "document.cancel_reading", document, document.workspace_id)
     return True
 
 
-def _remove(revision: Revision) -> None:
+def remove(revision: Revision) -> None:
     """Delete a reading that never was in use, with its pages and the places of its words."""
+    revision_id = revision.pk
     recognised = Page.objects.filter(revision=revision, source=Page.Source.OCR).values_list(
         "number", flat=True
     )
@@ -222,9 +223,10 @@ def _remove(revision: Revision) -> None:
         )
     # The claim goes first: a worker that is writing a page now waits for this row, or is waited for.
     Revision.objects.filter(pk=revision.pk).update(claim=None)
-    PageImage.objects.filter(page__revision=revision).delete()
-    Page.objects.filter(revision=revision).delete()
+    revision.delete_pages()
     revision.delete()
+    # Its own original, where it came with one: a repository fetched again.
+    transaction.on_commit(partial(storage.delete_files, revision.workspace_id, revision_id))
 
 
 def end_unwanted() -> None:

@@ -22,8 +22,8 @@ from apps.common.markers import PACKING_VERSION
 from apps.common.queues import queue_on_commit
 from apps.library import storage
 from apps.library.ingestion.guards import IngestionError, check_file
-from apps.library.ingestion.kinds import Kind
-from apps.library.models import Corpus, CorpusEntry, Document, Page, Revision, Untick, Upload
+from apps.library.ingestion.kinds import REPOSITORY, Kind, stem
+from apps.library.models import Corpus, CorpusEntry, Document, Revision, Untick, Upload
 from apps.library.passwords import seal
 from apps.library.quotas import check_room
 from apps.library.uploads import disk_full, display_name, refusing_full_disk, sha256_of
@@ -40,6 +40,7 @@ STATUS_OF_CODE = {
     "kind_not_accepted": 415,
     "not_a_pdf": 415,
     "other_content": 415,
+    "not_an_archive": 415,
 }
 
 
@@ -167,7 +168,7 @@ def _create_document(
 
     document = Document.objects.create(
         workspace_id=corpus.workspace_id,
-        name=display_name(file.name or ""),
+        name=display_name(stem(file.name or "") if kind.name == REPOSITORY else file.name or ""),
         kind=kind.document,
         added_by=actor,
     )
@@ -197,7 +198,7 @@ def retry_document(actor: User, document: Document) -> None:
         revision = _locked_revision(document)
         if revision.status != Revision.Status.FAILED:
             return
-        _queue_again(revision)
+        queue_again(revision)
     record(actor, "document.retry", document, document.workspace_id)
 
 
@@ -210,7 +211,7 @@ def give_password(actor: User, document: Document, password: str) -> None:
         revision = _locked_revision(document)
         if revision.status != Revision.Status.NEEDS_PASSWORD:
             raise Refused("no_password_needed", "This document asks for no password.", status=409)
-        _queue_again(revision, password_box=seal(password, revision))
+        queue_again(revision, password_box=seal(password, revision))
     record(actor, "document.password", document, document.workspace_id)
 
 
@@ -222,10 +223,11 @@ def _locked_revision(document: Document) -> Revision:
     return Revision.objects.select_for_update().get(pk=locked.current_revision_id or NO_ROW)
 
 
-def _queue_again(revision: Revision, **fields: Any) -> None:
+def queue_again(revision: Revision, **fields: Any) -> None:
+    """Read a revision that did not become ready from its beginning; fields: what changes of it besides."""
     from apps.library.tasks import ingest_revision
 
-    Page.objects.filter(revision=revision).delete()
+    revision.delete_pages()
     Revision.objects.filter(pk=revision.pk).update(
         status=Revision.Status.UPLOADED,
         stage="",
@@ -266,7 +268,7 @@ def delete_document(actor: User, document: Document) -> None:
             Revision.objects.filter(pk=revision.pk).update(
                 claim=None, facts={}, storage_name="", repaired_name="", password_box=b""
             )
-            Page.objects.filter(revision=revision).delete()
+            revision.delete_pages()
             transaction.on_commit(partial(storage.delete_files, revision.workspace_id, revision.pk))
         record(actor, "document.delete", document, document.workspace_id)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
@@ -80,7 +80,7 @@ def unpack(
     spool_fd: int,
     options: TreeOptions,
     cancelled: threading.Event | None = None,
-) -> Iterator[TreeValue]:
+) -> Generator[TreeValue, None, None]:
     """The files of an archive in its order, their bytes in the spool; gaps between them are allowed.
 
     fd: of the archive, zip or tar, as its content tells. spool_fd: of an empty file open for reading and writing.
