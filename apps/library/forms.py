@@ -32,6 +32,28 @@ class TickForm(forms.Form):
     is_ticked = forms.BooleanField(required=False)
 
 
+class TreeForm(forms.Form):
+    """A folder of a repository, ending in a slash, and where its list goes on."""
+
+    path = forms.CharField(max_length=280, required=False, strip=False)
+    first = forms.IntegerField(min_value=0, max_value=1_000_000, required=False)
+
+    def clean_first(self) -> int:
+        return self.cleaned_data["first"] or 0
+
+    def clean_path(self) -> str:
+        path: str = self.cleaned_data["path"]
+        if path and not path.endswith("/"):
+            raise forms.ValidationError("A folder ends in a slash.")
+        return path
+
+
+class PathTickForm(TickForm):
+    """A folder, ending in a slash, or a file."""
+
+    path = forms.CharField(max_length=280, strip=False)
+
+
 class PageForm(forms.Form):
     """Where to go in a document: a number counted from 1, or the label printed on the page."""
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from apps.library import document_views, page_views, picture_views, storage_views, views
+from apps.library import document_views, page_views, picture_views, storage_views, tree_views, views
 
 app_name = "library"
 
@@ -14,6 +14,8 @@ urlpatterns = [
     path(f"{_corpus}delete/", views.delete_corpus, name="delete-corpus"),
     path(f"{_corpus}entries/tick/", views.tick_all, name="tick-all"),
     path(f"{_corpus}entries/<uuid:entry_id>/tick/", views.tick, name="tick"),
+    path(f"{_corpus}entries/<uuid:entry_id>/tree/", tree_views.tree, name="tree"),
+    path(f"{_corpus}entries/<uuid:entry_id>/tree/tick/", tree_views.tick_path, name="tick-path"),
     path("w/<slug:workspace_slug>/storage/", storage_views.storage, name="storage"),
     path(
         "w/<slug:workspace_slug>/uploads/<uuid:upload_id>/discard/",

@@ -10,12 +10,26 @@ from django.http import HttpRequest
 
 from apps.accounts.models import User
 from apps.library.corpora import CorpusRow, corpus_rows
-from apps.library.ingestion.kinds import ACCEPT
+from apps.library.ingestion.kinds import ACCEPT, KINDS
 from apps.library.models import Corpus
 from apps.library.windows import meter_bar
 
 # A row is about 2 kB of HTML. Longer lists come whole when asked for.
 ROWS_SHOWN = 200
+# What a folder is sorted by: documents are brought singly, as no reader of a repository reads them.
+PICTURE_SUFFIXES = [
+    suffix
+    for kind in KINDS
+    if kind.content_type.startswith("image/") or kind.name == "svg"
+    for suffix in kind.extensions
+]
+DOCUMENT_SUFFIXES = [
+    suffix
+    for kind in KINDS
+    if kind.document in {"pdf", "paged"}
+    for suffix in kind.extensions
+    if suffix not in PICTURE_SUFFIXES
+]
 PANES = ("documents", "conversation", "viewer")
 
 
@@ -32,6 +46,8 @@ def documents_context(corpus: Corpus, user: User, *, show_all: bool = False) -> 
         "max_upload_bytes": settings.MAX_UPLOAD_BYTES,
         "max_upload_mib": settings.MAX_UPLOAD_BYTES // 1024**2,
         "accept": ACCEPT,
+        "document_suffixes": ",".join(DOCUMENT_SUFFIXES),
+        "picture_suffixes": ",".join(PICTURE_SUFFIXES),
     }
 
 

@@ -17,7 +17,10 @@ document.addEventListener("change", (event) => {
   // A list that is not shown whole cannot be added up here.
   if (!meter || document.querySelector(".documents-more")) return;
   let selected = 0;
-  for (const one of shown) if (one.checked) selected += Number(one.dataset.tokens);
+  for (const one of shown) {
+    if (one.indeterminate) selected += Number(one.closest(".document").querySelector(".size-part").dataset.tokens);
+    else if (one.checked) selected += Number(one.dataset.tokens);
+  }
   meter.querySelector("[data-meter-selected]").textContent = words(selected);
   const width = Math.round((UNITS * selected) / Number(meter.dataset.scale));
   meter.querySelector(".meter-fill").setAttribute("width", selected ? Math.max(width, 4) : 0);

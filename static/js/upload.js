@@ -1,7 +1,11 @@
 // <upload-zone> around the upload form: files dropped anywhere on the page or chosen go up two at a time, each with
 // its own row. A file is hashed first (the server may know it already) and then sent in pieces, which go on by
-// themselves after a broken line, and after a reload once the file is chosen again. Without this module the form
-// just posts.
+// themselves after a broken line, and after a reload once the file is chosen again. A folder goes up as one archive.
+// Without this module the form just posts.
+
+import { asFile, entriesOf, filesBelow, filesChosen } from "./folder.js";
+import { bringFolder } from "./upload-folder.js";
+import { duration, mebibytes, sentenceOf, sentenceRow } from "./upload-words.js";
 
 const AT_ONCE = 2;
 // So much is lost at most where a proxy keeps a request back until it is whole.
@@ -18,10 +22,17 @@ class UploadZone extends HTMLElement {
     this.template = document.getElementById("upload-row");
     this.status = document.getElementById("uploads-status");
     this.input = this.querySelector("input[type=file]");
+    this.folderInput = this.querySelector("input[webkitdirectory]");
     this.token = this.querySelector("[name=csrfmiddlewaretoken]").value;
     this.input.addEventListener("change", () => {
       this.add([...this.input.files]);
       this.input.value = "";
+    });
+    this.folderInput.addEventListener("change", () => {
+      const files = filesChosen(this.folderInput.files);
+      const [name] = (this.folderInput.files[0]?.webkitRelativePath ?? "The folder").split("/");
+      this.folderInput.value = "";
+      bringFolder(this, name, async () => files);
     });
     this.listeners = new AbortController();
     const options = { signal: this.listeners.signal };
@@ -56,17 +67,26 @@ class UploadZone extends HTMLElement {
       event.preventDefault();
       depth = 0;
       veil.hidden = true;
-      this.add([...event.dataTransfer.files]);
+      this.addDropped(entriesOf(event.dataTransfer));
     }, options);
   }
 
-  add(files) {
-    for (const file of files) {
-      const row = this.template.content.firstElementChild.cloneNode(true);
-      this.list.append(row);
-      this.waiting.push(new UploadJob(this, file, row));
-    }
+  async addDropped(entries) {
+    const [folders, files] = [entries.filter((one) => one.isDirectory), entries.filter((one) => !one.isDirectory)];
+    for (const folder of folders) bringFolder(this, folder.name, (progress) => filesBelow(folder, progress));
+    this.add(await Promise.all(files.map(asFile)));
+  }
+
+  // remedy: what helps when it is too large.
+  add(files, remedy) {
+    for (const file of files) this.waiting.push(new UploadJob(this, file, this.newRow(), remedy));
     this.next();
+  }
+
+  newRow(template = this.template) {
+    const row = template.content.firstElementChild.cloneNode(true);
+    this.list.append(row);
+    return row;
   }
 
   next() {
@@ -115,10 +135,11 @@ class UploadZone extends HTMLElement {
 
 // One file on its way, and its row.
 class UploadJob {
-  constructor(zone, file, row) {
+  constructor(zone, file, row, remedy = "Split it, or ask the operator to raise the limit.") {
     this.zone = zone;
     this.file = file;
     this.row = row;
+    this.remedy = remedy;
     this.state = row.querySelector(".upload-state");
     this.bar = row.querySelector(".upload-progress");
     this.pause = row.querySelector(".upload-pause");
@@ -136,7 +157,7 @@ class UploadJob {
     const { size } = this.file;
     const limit = Number(this.zone.dataset.maxBytes);
     if (size > limit) {
-      this.refuse(`It has ${mebibytes(size)} MiB; up to ${mebibytes(limit)} MiB are taken. Split it, or ask the operator to raise the limit.`);
+      this.refuse(`It has ${mebibytes(size)} MiB; up to ${mebibytes(limit)} MiB are taken. ${this.remedy}`);
       return;
     }
     try {
@@ -304,33 +325,9 @@ class UploadJob {
     this.bar.remove();
     this.state.remove();
     this.pause.remove();
-    const words = document.createElement("p");
-    words.className = "upload-sentence";
-    words.textContent = sentence;
-    this.row.append(words);
+    this.row.append(sentenceRow(sentence));
     this.close.setAttribute("aria-label", `Dismiss ${this.file.name}`);
   }
-}
-
-function sentenceOf(error) {
-  const response = error.originalResponse;
-  if (!response) return "The file could not be sent. Check that it is still there, then bring it again.";
-  try {
-    return JSON.parse(response.getBody()).error.message;
-  } catch {
-    return `The server refused it (${response.getStatus()}).`;
-  }
-}
-
-function mebibytes(bytes) {
-  const value = bytes / 1048576;
-  return value.toLocaleString("en", { maximumFractionDigits: value < 10 ? 1 : 0 });
-}
-
-function duration(seconds) {
-  if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
-  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
-  return `${Math.round(seconds / 3600)} h`;
 }
 
 customElements.define("upload-zone", UploadZone);

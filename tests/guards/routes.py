@@ -109,6 +109,9 @@ def a_pdf() -> dict[str, Any]:
 QUESTION = {"text": "How can the lease end?"}
 NEW_PASSWORD = {"password1": "six loud green herons", "password2": "six loud green herons"}
 
+REPOSITORY = {"document_id": "repository_id"}
+REPOSITORY_ENTRY = {"entry_id": "repository_entry_id"}
+
 _w = "w/<slug:workspace_slug>/"
 _corpus = f"{_w}corpora/<uuid:corpus_id>/"
 _document = f"{_w}documents/<uuid:document_id>/"
@@ -191,6 +194,10 @@ WORKSPACE: dict[str, Route] = {
     f"{_corpus}delete/": change(ADMINS),
     f"{_corpus}entries/tick/": change(VIEWERS, {"is_ticked": "on"}),
     f"{_corpus}entries/<uuid:entry_id>/tick/": change(VIEWERS),
+    f"{_corpus}entries/<uuid:entry_id>/tree/": replace(page(VIEWERS), swaps=REPOSITORY_ENTRY),
+    f"{_corpus}entries/<uuid:entry_id>/tree/tick/": replace(
+        change(VIEWERS, {"path": "src/"}), swaps=REPOSITORY_ENTRY
+    ),
     f"{_corpus}plan/": change(MEMBERS, QUESTION),
     f"{_corpus}questions/": change(MEMBERS, QUESTION),
     _document: page(VIEWERS),

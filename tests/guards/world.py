@@ -39,6 +39,7 @@ from tests.factories import (
     make_user,
     make_workspace,
 )
+from tests.repositories import make_repository
 
 ANONYMOUS, OUTSIDER, VIEWER, MEMBER, ADMIN, OWNER = (
     "anonymous",
@@ -177,6 +178,7 @@ def _contents(workspace: Workspace, asker: User, owner: User, *, is_shared: bool
     """Ids of one of everything in a workspace."""
     corpus = make_corpus(workspace)
     document = make_document(corpus, added_by=asker, with_file=True)
+    repository = make_repository(corpus, {"src/app.py": "print('the lease')\n"}, added_by=asker)
     figure = make_figure(document.current_revision, number=2)
     workspace.held_right = Right.OWN
     invitation, token = invite(owner, workspace, f"new-at-{workspace.slug}@example.org", Role.VIEWER)
@@ -194,6 +196,8 @@ def _contents(workspace: Workspace, asker: User, owner: User, *, is_shared: bool
         "corpus_id": str(corpus.pk),
         "entry_id": str(CorpusEntry.objects.get(document=document).pk),
         "document_id": str(document.pk),
+        "repository_id": str(repository.pk),
+        "repository_entry_id": str(CorpusEntry.objects.get(document=repository).pk),
         "upload_id": str(upload.pk),
         "number": "2",
         "digest": figure.digest,

@@ -199,9 +199,9 @@ def test_an_empty_corpus_says_what_to_do(house: House) -> None:
     empty = make_corpus(house.workspace, "Empty")
     url = reverse("library:corpus", args=[house.workspace.slug, empty.pk])
 
-    assert "Drop files anywhere" in body(house.client("bob").get(url))
+    assert "Drop files or whole folders anywhere" in body(house.client("bob").get(url))
     viewed = body(house.client("vera").get(url))
-    assert "Drop files anywhere" not in viewed
+    assert "Drop files or whole folders anywhere" not in viewed
     assert "needs the member role" in viewed
 
 
