@@ -10,7 +10,7 @@ import re
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -33,6 +33,8 @@ _TUNNELS = {
     "Teredo": IPv6Network("2001::/32"),
     "IPv4-compatible": IPv6Network("::/96"),
 }
+# For special purposes (IANA's registries), which not every version of Python tells.
+_RESERVED = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20", "5f00::/16")))
 # Public by its number, and answered by the machine's own host: Azure's wire server.
 _METADATA = {ip_address("169.254.169.254"), ip_address("168.63.129.16"), ip_address("fd00:ec2::254")}
 
@@ -190,4 +192,6 @@ def not_public(address: Address) -> str:
     for word in ("unspecified", "loopback", "link_local", "multicast", "private", "reserved", "site_local"):
         if getattr(address, f"is_{word}", False):
             return word.replace("_", "-")
+    if any(address in network for network in _RESERVED):
+        return "reserved"
     return "" if address.is_global else "shared"
