@@ -21,6 +21,7 @@ _WORKING_MEMORY = 3 * 512 * 1024**2
 _box = IdleBox(
     "apps.library.ingestion.tree.unpack_jobs",
     "apps.library.ingestion.source.read_jobs",
+    "apps.library.ingestion.path_jobs",
 )
 
 
