@@ -247,6 +247,10 @@ class DocumentAbout:
     def has_pictures(self) -> bool:
         return self.document.kind in DRAWN_KINDS and self.revision.page_count > 0
 
+    @property
+    def has_lines(self) -> bool:
+        return self.document.kind not in DRAWN_KINDS and self.revision.page_count > 0
+
     # Figures -------------------------------------------------------------------------------------
 
     @cached_property

@@ -9,7 +9,9 @@ from asgiref.sync import sync_to_async
 from django.core.files.storage import default_storage
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.utils.cache import get_conditional_response
+from django.utils.http import content_disposition_header
 
+from apps.library.code_viewer import CodeFile
 from apps.library.figures import figure_bytes
 from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.sandbox import ChildDied, ChildFailed
@@ -88,6 +90,23 @@ def _drawn(
         content_type=content_type,
         # Said, so that GZipMiddleware does not spend time on bytes that are compressed already.
         headers={"ETag": etag, "Content-Encoding": "identity"},
+    )
+
+
+def file_text_response(file: CodeFile) -> HttpResponse:
+    """A file of a repository as it was read: decoded, line ends as "\\n", secrets masked. Only ever a download."""
+    pages = Page.objects.filter(
+        revision_id=file.page.revision_id,
+        number__range=(file.first_page, file.first_page + file.page_count - 1),
+    )
+    texts = pages.order_by("number").values_list("text", flat=True)
+    return HttpResponse(
+        "".join(texts).encode(),
+        content_type="text/plain; charset=utf-8",
+        headers={
+            "Content-Disposition": content_disposition_header(True, file.name) or "attachment",
+            "Content-Security-Policy": "sandbox; default-src 'none'",
+        },
     )
 
 

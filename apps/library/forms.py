@@ -55,6 +55,6 @@ class PathTickForm(TickForm):
 
 
 class PageForm(forms.Form):
-    """Where to go in a document: a number counted from 1, or the label printed on the page."""
+    """Where to go in a document: a number counted from 1, the label printed on the page, or lines of a file."""
 
-    page = forms.CharField(max_length=300, strip=True)
+    page = forms.CharField(max_length=320, strip=True)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import uuid
 
-from django.http import FileResponse, HttpResponse
+from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from apps.common.http import HtmxRequest
 from apps.library.access import document_for, page_of
-from apps.library.downloads import original_response
+from apps.library.code_viewer import LineRange, code_file, read_lines
+from apps.library.downloads import file_text_response, original_response
 from apps.library.forms import PageForm
 from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.quotes import PageWords
@@ -20,7 +21,16 @@ from apps.library.ingestion.sandbox import ChildDied, ChildFailed
 from apps.library.models import Document, Page
 from apps.library.pictures import failure, page_words
 from apps.library.states import state_of
-from apps.library.viewer import TextLine, ViewerPage, find_page, read_tab, read_zoom, text_lines
+from apps.library.viewer import (
+    DRAWN_KINDS,
+    TextLine,
+    ViewerPage,
+    find_place,
+    page_word,
+    read_tab,
+    read_zoom,
+    text_lines,
+)
 from apps.workspaces.access import workspace_for
 from apps.workspaces.models import Workspace
 
@@ -35,7 +45,8 @@ def document(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID) 
 
 @require_safe
 def page(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID, number: int) -> HttpResponse:
-    """One page. `page` jumps to a label or number, `revision` reads an older one, `tab` is page or text."""
+    """One page. `page` jumps to a label or number, or to lines of a file (`src/app.py:42`); `lines` marks some,
+    `revision` reads an older one, `tab` is page or text."""
     workspace = workspace_for(request.user, workspace_slug)
     document = document_for(request.user, document_id, workspace=workspace)
     revision = document.current_revision
@@ -43,18 +54,16 @@ def page(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID, numb
         return show_document(request, workspace, document)
     found = page_of(document, number, revision_id=request.GET.get("revision"))
     problem = ""
+    lines = read_lines(request.GET.get("lines"))
     form = PageForm(request.GET)
     if form.is_valid():
-        wanted = find_page(found, form.cleaned_data["page"])
+        wanted = find_place(document, found, form.cleaned_data["page"])
         if wanted is None:
-            problem = f"There is no page “{form.cleaned_data['page']}” in this document."
+            problem = f"There is no {page_word(document)} “{form.cleaned_data['page']}” in this document."
         elif not request.htmx:
-            url = reverse("library:page", args=[workspace.slug, document.pk, wanted.number])
-            query = request.GET.copy()
-            query.pop("page", None)
-            return redirect(f"{url}?{query.urlencode()}" if query else url)
+            return redirect(_address(request, workspace, document, *wanted))
         else:
-            found = page_of(document, wanted.number, revision_id=found.revision_id)
+            found, lines = wanted
     viewer = ViewerPage(
         workspace,
         document,
@@ -62,6 +71,7 @@ def page(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID, numb
         lines=page_lines(found),
         zoom=read_zoom(request.GET.get("zoom")),
         tab=read_tab(request.GET.get("tab")),
+        cited_lines=((lines.first, lines.last),) if lines else (),
     )
     return show_viewer(
         request,
@@ -71,6 +81,19 @@ def page(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID, numb
         problem=problem,
         picture_problem=failure(found.revision, found.number) if viewer.has_picture else "",
     )
+
+
+def _address(
+    request: HtmxRequest, workspace: Workspace, document: Document, page: Page, lines: LineRange | None
+) -> str:
+    """Of a page that was jumped to: the same address without the jump."""
+    query = request.GET.copy()
+    for name in ("page", "lines"):
+        query.pop(name, None)
+    if lines is not None:
+        query["lines"] = lines.words
+    url = reverse("library:page", args=[workspace.slug, document.pk, page.number])
+    return f"{url}{f'?{query.urlencode()}' if query else ''}{f'#{lines.anchor}' if lines else ''}"
 
 
 def show_document(request: HtmxRequest, workspace: Workspace, document: Document) -> HttpResponse:
@@ -109,3 +132,15 @@ def original(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID) 
     workspace = workspace_for(request.user, workspace_slug)
     document = document_for(request.user, document_id, workspace=workspace)
     return original_response(document)
+
+
+@require_safe
+def file_text(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID, number: int) -> HttpResponse:
+    """The text of the file of which a page is a slice, as a download."""
+    workspace = workspace_for(request.user, workspace_slug)
+    document = document_for(request.user, document_id, workspace=workspace)
+    found = page_of(document, number, revision_id=request.GET.get("revision"))
+    file = code_file(workspace, document, found) if document.kind not in DRAWN_KINDS else None
+    if file is None:
+        raise Http404
+    return file_text_response(file)

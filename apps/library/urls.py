@@ -25,6 +25,7 @@ urlpatterns = [
     path(_document, page_views.document, name="document"),
     path(f"{_document}pages/<int:number>/", page_views.page, name="page"),
     path(f"{_document}pages/<int:number>/picture/", picture_views.picture, name="page-picture"),
+    path(f"{_document}pages/<int:number>/file/", page_views.file_text, name="file-text"),
     path(
         f"{_document}pages/<int:number>/picture/again/",
         picture_views.try_picture_again,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ from django.db.models import Q
 from django.http import QueryDict
 from django.urls import reverse
 
+from apps.library.code_viewer import CodeFile, LineRange, code_file, find_lines
 from apps.library.facts import PageNote, page_notes
 from apps.library.ingestion.quotes import Box, PageWords
 from apps.library.models import Document, Page
@@ -20,8 +20,6 @@ from apps.workspaces.models import Workspace
 ZOOMS = (50, 75, 100, 125, 150, 200, 300)
 """Per cent of the pane's width."""
 TABS = ("page", "text")
-_SLICE = re.compile(r":(\d+)[–-]\d+\Z")
-"""Lines of a file, as its label ends: `src/app.py:121–240`."""
 DRAWN_KINDS = frozenset({Document.Kind.PDF, Document.Kind.PAGED})
 """Documents whose pages have pictures."""
 
@@ -55,15 +53,6 @@ class TextPart:
 
 
 @dataclass(frozen=True)
-class FileLine:
-    """A line of a file. number: 1-based in the file."""
-
-    number: int
-    text: str
-    is_cited: bool
-
-
-@dataclass(frozen=True)
 class ViewerPage:
     """One page in the viewer. highlights: places of quotes on the picture; marks: in the text (start, end);
     cited_lines: in a file (first, last). here: the address of this view where it is no plain page of the library."""
@@ -85,10 +74,14 @@ class ViewerPage:
 
     @property
     def previous_number(self) -> int | None:
+        if self.code is not None and self.has_lines:
+            return self.code.previous_number
         return self.page.number - 1 if self.page.number > 1 else None
 
     @property
     def next_number(self) -> int | None:
+        if self.code is not None and self.has_lines:
+            return self.code.next_number
         return self.page.number + 1 if self.page.number < self.page_count else None
 
     @property
@@ -107,13 +100,31 @@ class ViewerPage:
     @cached_property
     def notes(self) -> list[PageNote]:
         """A query where the page has no text: whether it is being recognised."""
+        if self.code is not None:
+            return self.code.notes
         is_waiting = self.page.state == Page.State.NO_TEXT and not self.is_old_revision
         return page_notes(self.page, self.document.next_revision if is_waiting else None)
 
+    @cached_property
+    def code(self) -> CodeFile | None:
+        """The file of which the page is a slice, for documents that are read by lines."""
+        if not self.is_lines:
+            return None
+        return code_file(self.workspace, self.document, self.page, marks=self.marks, cited=self.cited_lines)
+
     @property
     def is_lines(self) -> bool:
-        """Read by lines: a file of a repository, or a text."""
         return self.document.kind not in DRAWN_KINDS
+
+    @property
+    def step_word(self) -> str:
+        """What the steps step through."""
+        return self.code.step_word if self.code is not None and self.has_lines else "Page"
+
+    @property
+    def has_lines(self) -> bool:
+        """Whether lines of a file are shown."""
+        return self.tab == "page" and self.code is not None
 
     @property
     def text_parts(self) -> list[TextPart]:
@@ -123,15 +134,6 @@ class ViewerPage:
             parts += [TextPart(self.page.text[at:start], False), TextPart(self.page.text[start:end], True)]
             at = end
         return [part for part in (*parts, TextPart(self.page.text[at:], False)) if part.text]
-
-    @property
-    def file_lines(self) -> list[FileLine]:
-        """The text by lines, numbered as in the file of which this page is a slice."""
-        slice_of = _SLICE.search(self.page.label)
-        return [
-            FileLine(number, line, any(first <= number <= last for first, last in self.cited_lines))
-            for number, line in enumerate(self.page.text.splitlines(), int(slice_of[1]) if slice_of else 1)
-        ]
 
     @property
     def zoom_dpi(self) -> int:
@@ -227,10 +229,28 @@ def highlight_boxes(
     )
 
 
+def page_word(document: Document) -> str:
+    """What one looks for in a document."""
+    return "page" if document.kind in DRAWN_KINDS else "file or line"
+
+
+def find_place(document: Document, page: Page, wanted: str) -> tuple[Page, LineRange | None] | None:
+    """What somebody wants to see of a document, beginning at one of its pages: a page by label or number, of files
+    also lines. None where there is no such place."""
+    if document.kind not in DRAWN_KINDS and (found := find_lines(page, document, wanted)):
+        return found
+    if document.kind == Document.Kind.REPOSITORY:
+        return None
+    one = find_page(page, wanted)
+    return (one, None) if one is not None else None
+
+
 def find_page(page: Page, wanted: str) -> Page | None:
     """The page of the same revision that is labelled so, or else numbered so. One query."""
     matches = Q(label__iexact=wanted[:300])
     if wanted.isascii() and wanted.isdigit() and len(wanted) <= 9:
         matches |= Q(number=int(wanted))
     found = list(Page.objects.filter(matches, revision_id=page.revision_id)[:2])
+    for one in found:
+        one.revision = page.revision
     return min(found, key=lambda one: one.label.casefold() != wanted.casefold(), default=None)

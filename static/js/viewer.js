@@ -32,7 +32,7 @@ function settle() {
   const kept = Number(sessionStorage.getItem(KEY));
   if (ZOOMS.includes(kept)) setZoom(kept);
   const scroll = pane.querySelector(".viewer-scroll");
-  const quoted = pane.querySelector(".quote-box, .page-text mark, .cited-line");
+  const quoted = pane.querySelector(".quote-box, .page-text mark, .code-text mark, .cited-line");
   if (quoted && scroll) {
     const at = quoted.getBoundingClientRect();
     const frame = scroll.getBoundingClientRect();

@@ -275,7 +275,7 @@ def about_a_file(corpus: Corpus, owner: User) -> Answer:
     """An answer from a file that is read by lines."""
     question = make_question(make_conversation(corpus, owner, "The minutes"), "When does the lease end?")
     answer = make_answer(question, "The lease ends on 30 June [[1:1]].")
-    add_evidence(answer, MINUTES[3], 1, lines=[124, 124], label="minutes.txt:121–240")
+    add_evidence(answer, MINUTES[3], 1, lines=[124, 124], label="lines 121–240")
     add_mentions(answer)
     return answer
 

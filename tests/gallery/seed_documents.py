@@ -172,7 +172,7 @@ def make_files(workspace: Workspace, owner: User, claim: Claim) -> Corpus:
     corpus = make_corpus(workspace, "Files")
     minutes = make_document(corpus, "minutes.txt", ["\n".join(MINUTES)], added_by=owner)
     Document.objects.filter(pk=minutes.pk).update(kind=Document.Kind.TEXT)
-    Page.objects.filter(revision__document=minutes).update(label="minutes.txt:121–240", width=0, height=0)
+    Page.objects.filter(revision__document=minutes).update(label="lines 121–240", width=0, height=0)
     make_document(
         corpus, "Brochure.pdf", clause_pages(2), added_by=owner, with_file=True, figures_at=None, **claim()
     )
