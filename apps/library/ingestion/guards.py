@@ -44,6 +44,7 @@ SENTENCES: dict[str, str] = {
     "tree_too_long": "The files hold more than {characters} million characters or {pages} pages of text. Leave folders out, or bring parts of the tree one by one.",
     "no_readable_page": "No page could be read: {reason}",
     "no_such_page": "The file has no page {number}.",
+    "bad_glob": "A pattern of paths cannot be used: {reason}.",
     "reader_failed": "The file could not be read because of an unexpected error. Try again; if it stays, report the file.",
 }
 
