@@ -9,12 +9,13 @@ from collections.abc import Iterable, Mapping
 from django.utils import timezone
 
 from apps.accounts.models import User
-from apps.common.markers import PACKING_VERSION, neutralise, packed_tail
+from apps.common.markers import PACKING_VERSION, neutralise
 from apps.library.ingestion.source import CUTTING_VERSION
 from apps.library.ingestion.source.cutting import cut, shorten_lines
 from apps.library.ingestion.source.decoding import decode
+from apps.library.ingestion.source.read_jobs import page_label, page_tokens
 from apps.library.models import Corpus, Document, Page, Revision, SecretFinding, SkippedPath, SourceFile
-from apps.llm.tokens import TOKENIZER, count_tokens, marker_tokens
+from apps.llm.tokens import TOKENIZER, marker_tokens
 from tests.factories import join_corpus
 
 
@@ -80,7 +81,7 @@ def add_files(revision: Revision, files: Mapping[str, str | bytes]) -> None:
         text = neutralise(shorten_lines(decoded.text))
         first = len(pages) + 1
         pages += [
-            _slice_page(revision, number, f"{path}:{part.first_line}–{part.last_line}", part.text)
+            _slice_page(revision, number, page_label(path, part.first_line, part.last_line), part.text)
             for number, part in enumerate(cut(text), start=first)
         ]
         rows.append(
@@ -116,6 +117,6 @@ def _slice_page(revision: Revision, number: int, label: str, text: str) -> Page:
         number=number,
         label=label,
         text=text,
-        tokens=count_tokens(packed_tail(text, label=label)) if text.strip() else 0,
-        flags=[] if text.strip() else ["blank"],
+        tokens=page_tokens(label, text),
+        flags=["blank"] if text.isspace() else [],
     )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Q
 
 from apps.accounts.models import User
 from apps.common.http import Refused
 from apps.library.models import CorpusEntry, Revision, SourceFile, Untick
 from apps.library.path_ticks import PathTicks, upwards
+from apps.library.trees import files_below, folder
 
 MOST_DECISIONS = 1_000
 """Of one person in one repository; a selection holds no more patterns either."""
@@ -75,30 +75,18 @@ def ticked_sums(wanted: Mapping[uuid.UUID, PathTicks]) -> dict[uuid.UUID, Ticked
 
 
 def _is_in(revision: Revision, path: str) -> bool:
-    files = SourceFile.objects.filter(revision=revision)
-    return files.filter(Q(path__startswith=path) if path.endswith("/") else Q(path=path)).exists()
+    if path.endswith("/"):
+        return files_below(revision, path).exists()
+    return SourceFile.objects.filter(revision=revision, path=path).exists()
 
 
 def _collapsed(ticks: PathTicks, path: str, revision: Revision) -> PathTicks:
     """Folders above a path that differ from all of their entries take over what these say."""
-    for folder in list(upwards(path))[1:]:
-        below = [one for one in ticks.decisions if ticks.is_below(one, folder)]
-        entries = {_entry(one, folder) for one in below}
+    for above in list(upwards(path))[1:]:
+        below = [one for one in ticks.decisions if ticks.is_below(one, above)]
         # A decision says something else than the one above it; one deeper down leaves its folder mixed.
-        if not below or entries != set(below) or entries < _entries(revision, folder):
+        is_deep = any("/" in one[len(above) :].rstrip("/") for one in below)
+        if not below or is_deep or len(below) < folder(revision, above, limit=0).total_entries:
             return ticks
-        ticks = ticks.with_path(folder, is_ticked=not ticks.is_ticked(folder))
+        ticks = ticks.with_path(above, is_ticked=not ticks.is_ticked(above))
     return ticks
-
-
-def _entries(revision: Revision, folder: str) -> set[str]:
-    rows = SourceFile.objects.filter(revision=revision, path__startswith=folder).order_by()
-    paths: Iterable[str] = rows.values_list("path", flat=True).iterator(chunk_size=5000)
-    # SQLite compares beginnings without regard to case.
-    return {_entry(path, folder) for path in paths if path.startswith(folder)}
-
-
-def _entry(path: str, folder: str) -> str:
-    """What a folder lists for a path below it: a file, or a folder with its slash."""
-    end = path.find("/", len(folder))
-    return path if end == -1 else path[: end + 1]
