@@ -79,6 +79,8 @@ def env_url(name: str, default: str) -> str:
 # The installation ------------------------------------------------------------------------------
 
 DATA_DIR = Path(env_text("DOCANALYST_DATA_DIR", str(BASE_DIR / "data"))).expanduser().resolve()
+CACHE_DIR = Path(env_text("DOCANALYST_CACHE_DIR", str(DATA_DIR / "cache"))).expanduser().resolve()
+"""What is computed anew when it is gone: the rules by which secrets are found, compiled."""
 DEBUG = env_bool("DOCANALYST_DEBUG", False)
 HOST = env_text("HOST", "127.0.0.1")
 PORT = env_int("PORT", 8000, least=1)

@@ -322,7 +322,13 @@ def run_live_stack(
     root: the sources to run, by default these.
     """
     port = port or free_port()
-    own = {"PORT": str(port), "DOCANALYST_DATA_DIR": str(data_dir), "DOCANALYST_OCR": "0"}
+    own = {
+        "PORT": str(port),
+        "DOCANALYST_DATA_DIR": str(data_dir),
+        # Rules that take seconds to compile are compiled once for all runs.
+        "DOCANALYST_CACHE_DIR": str(Path(sys.prefix) / "cache"),
+        "DOCANALYST_OCR": "0",
+    }
     variables = clean_environment(**{**own, **(environment or {})})
     stack = LiveStack(data_dir=data_dir, port=port, environment=variables)
     command = [sys.executable, "-m", "docanalyst.supervisor"]

@@ -7,6 +7,7 @@ TEST_DATABASE_URL chooses the database (PostgreSQL); by default it is an SQLite 
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -19,6 +20,8 @@ for _name in ("HOST", "PORT", "REDIS_URL", "DATABASE_URL", "HF_TOKEN", "MAVERICK
 _data_dir = tempfile.mkdtemp(prefix="docanalyst-test-")
 atexit.register(shutil.rmtree, _data_dir, ignore_errors=True)
 os.environ["DOCANALYST_DATA_DIR"] = _data_dir
+# Rules that take seconds to compile are compiled once for all runs.
+os.environ["DOCANALYST_CACHE_DIR"] = str(Path(sys.prefix) / "cache")
 # Where recognition is tested it is switched on: elsewhere a scan would set work off that nobody looks at.
 os.environ["DOCANALYST_OCR"] = "0"
 for _name in ("files", "uploads", "static"):
