@@ -51,8 +51,12 @@ def make_tar_xz(files: Files) -> bytes:
     return lzma.compress(make_tar(files), preset=0)
 
 
+def compress_zstd(content: bytes) -> bytes:
+    return zstd.compress(content, 1)
+
+
 def make_tar_zst(files: Files) -> bytes:
-    return zstd.compress(make_tar(files), 1)
+    return compress_zstd(make_tar(files))
 
 
 EVERY_FORMAT = {

@@ -7,6 +7,7 @@ Source: POSIX.1-2017, pax; GNU tar manual, "Basic Tar Format".
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Iterator, Mapping
 
 from apps.library.ingestion.guards import IngestionError
@@ -32,6 +33,9 @@ _NATURES = {
 _WITHOUT_CONTENT = frozenset({HARD_LINK, LINK, DEVICE, PIPE})
 _PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_LINK, _VOLUME, _CONTINUED = b"x", b"g", b"L", b"K", b"V", b"M"
 _LONGEST_SHARE = 64
+_OLD_ENCODING = "cp1252"
+# A child can load no further codec.
+codecs.lookup(_OLD_ENCODING)
 
 
 def tar_members(read: Callable[[int, int], bytes], limits: TreeLimits) -> Iterator[Member]:
@@ -120,7 +124,7 @@ def _decoded(name: bytes) -> str:
     try:
         return name.decode()
     except UnicodeDecodeError:
-        return name.decode("cp1252", "replace")
+        return name.decode(_OLD_ENCODING, "replace")
 
 
 def _nature(kind: bytes, path: str, extended: Mapping[bytes, bytes]) -> str:

@@ -19,13 +19,11 @@ from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.jobs import WRITABLE, job
 from apps.library.ingestion.tree import paths
 from apps.library.ingestion.tree.archives import check_total, is_zip, unpacked
-from apps.library.ingestion.tree.choosing import Choosing
+from apps.library.ingestion.tree.choosing import HEAD_BYTES, Choosing
 from apps.library.ingestion.tree.members import ENCRYPTED, FILE, FOLDER, Damaged, Member, TreeLimits
 from apps.library.ingestion.tree.tars import tar_members
 from apps.library.ingestion.tree.zips import ZipArchive
 
-HEAD_BYTES = 16 * 1024
-"""Of each file, for deciding by content whether it is read."""
 _GITIGNORE = ".gitignore"
 _RULE_BYTES = 16 * 1024**2
 _PROGRESS_SECONDS = 0.5
@@ -204,12 +202,12 @@ class _Unpacking:
         return texts
 
     def _chosen(self, choosing: Choosing, path: str, member: Member) -> dict[str, Any]:
-        is_large = member.size > self.limits.file_bytes
-        head = b"" if is_large else self.archive.head(member)
-        reason = choosing.reason(path, head, member.size)
-        if reason and (folder := choosing.folder(path)):
+        folder, reason = choosing.skipped_folder(path)
+        if folder:
             self.folders[folder, reason] += 1
             return {}
+        is_large = member.size > self.limits.file_bytes
+        reason = choosing.reason(path, b"" if is_large else self.archive.head(member), member.size)
         if reason or is_large:
             large = f"larger than {self.limits.file_bytes // 1024**2} MiB"
             return {"path": path, "reason": reason or large, "count": 1}

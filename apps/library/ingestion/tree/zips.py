@@ -7,6 +7,7 @@ Source: PKWARE APPNOTE 6.3.10; Fifield, A better zip bomb, 2019.
 
 from __future__ import annotations
 
+import codecs
 import stat
 import struct
 import zipfile
@@ -50,6 +51,9 @@ _UNREADABLE = (
     RuntimeError,
 )
 
+# A child can load no further codec.
+codecs.lookup("cp437")
+
 
 class ZipArchive:
     """An open zip. Raises Damaged and IngestionError (too_many_entries, archive_overlap)."""
@@ -66,6 +70,8 @@ class ZipArchive:
     def _refuse_overlaps(self) -> None:
         end = 0
         for entry in sorted(self._entries, key=lambda entry: entry.header_offset):
+            if entry.header_offset < 0:
+                raise Damaged
             if entry.header_offset < end:
                 raise IngestionError("archive_overlap")
             end = entry.header_offset + _LOCAL_BYTES + len(entry.orig_filename) + entry.compress_size
