@@ -1,8 +1,8 @@
 """One answer on a worker: claim, call the model, write what comes to the stream and the row, end.
 
 Everything here runs in the loop of the process (loop.py); queries, verification and page places go to its rows
-threads. Three coroutines per answer: one reads the model, one joins what came into events every 30 ms, one
-keeps the row (text, claim) every second and looks whether somebody pressed Stop.
+threads. Two coroutines per answer: one reads the model, one joins what came into events every 30 ms. The row (text,
+claim) and Stop are looked after for all answers of the loop at once (keeping.py).
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from typing import Any
 
 from celery.exceptions import Reject
 from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
 from apps.common.clean import TextCleaner
@@ -27,6 +26,7 @@ from apps.conversations.attempts import Attempts
 from apps.conversations.citations import MarkerSeen, TextDelta
 from apps.conversations.coverage import coverage_counts
 from apps.conversations.jobs import UNEXPECTED, Job, begin
+from apps.conversations.keeping import RowWrite
 from apps.conversations.loop import AnswerLoop, answer_loop
 from apps.conversations.marker_grammar import EvidenceLine
 from apps.conversations.models import Answer
@@ -50,8 +50,6 @@ BLOCK_SHARE_SECONDS = 0.01
 """Times the answers that a worker writes: how long each waits, so that fifty render no more often than ten."""
 BLOCK_REST = 5
 """Times the last rendering that the next one waits, so that long lists leave the processor to others."""
-ROW_SECONDS = 1.0
-STOP_SECONDS = 0.5
 
 INTERRUPTED = Outcome(
     Answer.Status.FAILED,
@@ -68,11 +66,14 @@ def run_answer(answer_id: str) -> None:
     loop = answer_loop()
     if loop.is_closing:
         raise Reject("leaving", requeue=True)
-    job = begin(answer_id)
-    # This thread only waits from here on; its connection would stay open as long as the answer.
-    connection.close()
+    # This thread only waits, and needs no connection of its own.
+    loop.run(write_answer(answer_id, loop))
+
+
+async def write_answer(answer_id: str, loop: AnswerLoop) -> None:
+    job = await loop.in_begin_thread(begin, answer_id, uuid.uuid4())
     if job is not None:
-        loop.run(AnswerRun(job, loop).run())
+        await AnswerRun(job, loop).run()
 
 
 class AnswerRun:
@@ -97,23 +98,21 @@ class AnswerRun:
         self._events: list[tuple[str, dict[str, Any]]] = []
         self._has_news = asyncio.Event()
         self._is_telling = self._is_over = False
-        self._kept_at = 0.0
         self._news_of_row: dict[str, Any] = {}
         self._preparing: asyncio.Future[None] | None = None
 
     async def run(self) -> None:
         """Never raises; the outcome is on the row and on the stream."""
-        reading = asyncio.create_task(self._read())
+        self._reading = asyncio.create_task(self._read())
         joining = asyncio.create_task(self._join())
-        keeping = asyncio.create_task(self._keep_row(reading))
         try:
-            outcome = await self._outcome_of(reading)
+            async with self.loop.keeper.keeping(self):
+                outcome = await self._outcome_of(self._reading)
         finally:
-            keeping.cancel()
             # Not cancelled: events that it has taken and not yet sent would be lost.
             self._is_over = True
             self._has_news.set()
-            await asyncio.gather(joining, keeping, return_exceptions=True)
+            await asyncio.gather(joining, return_exceptions=True)
         try:
             await self._end(outcome)
         except Exception:
@@ -266,16 +265,23 @@ class AnswerRun:
             text = "".join(self.draft.text)
             events.append(("delta", {"offset": self._sent_length, "text": text[self._sent_length :]}))
             self._sent_length = len(text)
+        # Words do not wait for their rendering: both are under way at once.
+        writing = asyncio.create_task(self.writer.write(events))
+        blocks = await self._new_blocks(is_last=is_last)
+        await writing
+        await self.writer.write(blocks)
+
+    async def _new_blocks(self, *, is_last: bool) -> list[tuple[str, dict[str, Any]]]:
+        blocks: list[tuple[str, dict[str, Any]]] = []
         wait_seconds = self._render_again_at - self.loop.loop.time()
         if self._unrendered and (is_last or wait_seconds <= 0):
             delta, self._unrendered = "".join(self._unrendered), []
-            events += await self._render(self.draft.renderer.feed, delta)
+            blocks += await self._render(self.draft.renderer.feed, delta)
         elif self._unrendered:
             self.loop.loop.call_later(wait_seconds, self._has_news.set)
         if is_last:
-            events += await self._render(self.draft.renderer.finish)
-        if events:
-            await self.writer.write(events)
+            blocks += await self._render(self.draft.renderer.finish)
+        return blocks
 
     async def _render(
         self, render: Callable[..., list[Block]], *text: str
@@ -289,38 +295,29 @@ class AnswerRun:
 
     # -- the row --
 
-    async def _keep_row(self, reading: asyncio.Task[None]) -> None:
-        """Each second renew the claim and keep the text, twice as often look for Stop. A lost claim ends it."""
-        while True:
-            await asyncio.sleep(STOP_SECONDS)
-            try:
-                self.is_stopped = await self.loop.in_rows_thread(_is_stop_requested, self.answer.pk)
-                is_ours = await self._keep_text()
-            except Exception:
-                log.exception("the row of answer %s could not be kept", self.answer.pk)
-                continue
-            # A worker that leaves gives back what it has not sent, instead of waiting with it.
-            is_given_back = self.loop.is_closing and self.job.reading_pass.attempts == 0
-            if self.is_stopped or not is_ours or is_given_back:
-                reading.cancel()
+    def row_write(self) -> RowWrite:
+        """Text, claim and news, for the keeper."""
+        texts = {"raw": "".join(self.draft.raw), "text": "".join(self.draft.text)}
+        return self._row_write(**texts, **self._take_news())
 
-    async def _keep_text(self) -> bool:
-        if self.loop.loop.time() - self._kept_at < ROW_SECONDS:
-            return True
-        self._kept_at = self.loop.loop.time()
-        return await self._write_row(
-            raw="".join(self.draft.raw), text="".join(self.draft.text), **self._take_news()
-        )
+    def was_kept(self, *, is_stopped: bool, is_ours: bool) -> None:
+        self.is_stopped = is_stopped
+        # A worker that leaves gives back what it has not sent, instead of waiting with it.
+        is_given_back = self.loop.is_closing and self.job.reading_pass.attempts == 0
+        if is_stopped or not is_ours or is_given_back:
+            self._reading.cancel()
 
     def _take_news(self) -> dict[str, Any]:
         news, self._news_of_row = self._news_of_row, {}
         return news
 
-    async def _write_row(self, **fields: Any) -> bool:
+    def _row_write(self, **fields: Any) -> RowWrite:
         until = timezone.now() + timedelta(seconds=settings.ANSWER_CLAIM_SECONDS)
-        return await self.loop.in_rows_thread(
-            self.answer.write_claimed, self.job.claim, claimed_until=until, **fields
-        )
+        return RowWrite(self.answer, self.job.claim, {"claimed_until": until, **fields})
+
+    async def _write_row(self, **fields: Any) -> None:
+        write = self._row_write(**fields)
+        await self.loop.in_rows_thread(self.answer.write_claimed, write.claim, **write.fields)
 
     async def _end(self, outcome: Outcome) -> None:
         """The row first, then the last events: `end` is only seen once the row is final."""
@@ -371,10 +368,6 @@ class AnswerRun:
         await self.loop.in_rows_thread(
             self.answer.write_claimed, self.job.claim, claim=None, claimed_until=None, queued_at=_long_ago()
         )
-
-
-def _is_stop_requested(answer_id: uuid.UUID) -> bool:
-    return Answer.objects.filter(pk=answer_id, stop_requested_at__isnull=False).exists()
 
 
 def _long_ago() -> Any:

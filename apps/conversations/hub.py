@@ -85,6 +85,7 @@ class Hub:
         self.redis = client
         self._watches: dict[str, _Watch] = {}
         self._wake_key = f"events:wake:{uuid.uuid4()}"
+        self._is_waking = False
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -130,12 +131,23 @@ class Hub:
         await self.redis.aclose()
 
     async def _wake(self) -> None:
-        await self.redis.xadd(self._wake_key, {"wake": 1}, maxlen=1)
-        await self.redis.expire(self._wake_key, 3600)
+        """Have the reader look at its streams anew. One who comes while it is being woken is seen by it too."""
+        if self._is_waking:
+            return
+        self._is_waking = True
+        pipe = self.redis.pipeline(transaction=False)
+        pipe.xadd(self._wake_key, {"wake": 1}, maxlen=1)
+        pipe.expire(self._wake_key, 3600)
+        try:
+            await pipe.execute()
+        except BaseException:
+            self._is_waking = False
+            raise
 
     async def _follow(self) -> None:
         woken_id = "0-0"
         while self._watches:
+            self._is_waking = False
             keys = {key: watch.last_id for key, watch in self._watches.items()}
             keys[self._wake_key] = woken_id
             try:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from apps.common.database import is_transient
 from apps.connections.services import api_key_for, usable_endpoints_for
 from apps.conversations.draft import Draft
 from apps.conversations.models import Answer, ReadingPass
@@ -52,8 +53,11 @@ class Job:
     seam: Seam
 
 
-def begin(answer_id: str) -> Job | None:
-    """Claim an answer and load its job; None when it is gone, ended, another worker's, or cannot be begun."""
+def begin(answer_id: str, claim: uuid.UUID) -> Job | None:
+    """Claim an answer and load its job; None when it is gone, ended, another worker's, or cannot be begun.
+
+    Raises what `is_transient` tells of, and may then be called again with the same claim.
+    """
     answer = (
         Answer.objects.select_related("question__conversation__workspace", "question__conversation__corpus")
         .filter(pk=lookup_id(answer_id))
@@ -61,8 +65,7 @@ def begin(answer_id: str) -> Job | None:
     )
     if answer is None:
         return None
-    claim = answer.claim_for_answering(settings.ANSWER_CLAIM_SECONDS)
-    if claim is None:
+    if answer.claim != claim and not answer.claim_for_answering(settings.ANSWER_CLAIM_SECONDS, claim):
         return None
     answer.claim = claim
     try:
@@ -73,7 +76,9 @@ def begin(answer_id: str) -> Job | None:
             "endpoint_gone",
             f"The endpoint {error} is no longer in the catalogue. Ask again to have another one chosen.",
         )
-    except Exception:
+    except Exception as error:
+        if is_transient(error):
+            raise
         log.exception("answer %s could not be begun", answer.pk)
         outcome = UNEXPECTED
     if end_answer(answer, claim, outcome):

@@ -21,6 +21,7 @@ from django.db import DatabaseError, InterfaceError
 
 from apps.common.database import closing_connections, is_transient
 from apps.common.redis import async_redis
+from apps.conversations.keeping import Keeper
 from apps.conversations.stream import EventPipe
 from apps.llm.shared_places import OwnCalls
 
@@ -31,6 +32,9 @@ P = ParamSpec("P")
 
 ROW_THREADS = 8
 """Threads in which the loop's coroutines touch the database; each keeps one connection."""
+BEGIN_THREADS = 2
+"""Threads in which answers are claimed and loaded. All fifty of a rush at once would only take turns at the
+interpreter, and those under way would wait for each of them."""
 CHECK_THREADS = 4
 """Threads for what may take long: searching all pages for a quote, waiting for a parser child. Apart from the
 others, so that claims, Stop and text are never late because somebody's page is slow."""
@@ -49,8 +53,10 @@ class AnswerLoop:
         self._tasks: set[asyncio.Task[Any]] = set()
         self.is_closing = False
         self._rows = ThreadPoolExecutor(ROW_THREADS, thread_name_prefix="rows")
+        self._begins = ThreadPoolExecutor(BEGIN_THREADS, thread_name_prefix="begins")
         self._checks = ThreadPoolExecutor(CHECK_THREADS, thread_name_prefix="checks")
         self.own_calls = OwnCalls()
+        self.keeper = Keeper(self)
         threading.Thread(target=self._run, name="answers-loop", daemon=True).start()
 
     def _run(self) -> None:
@@ -88,6 +94,10 @@ class AnswerLoop:
     async def in_rows_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run blocking work, such as queries, beside the loop."""
         return await self._in_thread(self._rows, partial(function, *args, **kwargs))
+
+    async def in_begin_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Claim and load an answer beside the loop."""
+        return await self._in_thread(self._begins, partial(function, *args, **kwargs))
 
     async def in_checks_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run blocking work that may take seconds beside the loop, without holding up anybody's row."""

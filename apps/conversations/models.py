@@ -136,9 +136,9 @@ class Answer(Row):
     def is_running(self) -> bool:
         return self.status in self.RUNNING
 
-    def claim_for_answering(self, seconds: int) -> uuid.UUID | None:
-        """Take a queued answer for one worker; None when it is taken, stopped or gone."""
-        claim, now = uuid.uuid4(), timezone.now()
+    def claim_for_answering(self, seconds: int, claim: uuid.UUID | None = None) -> uuid.UUID | None:
+        """Take a queued answer for one worker; None when it is taken, stopped or gone. claim: None makes one."""
+        claim, now = claim or uuid.uuid4(), timezone.now()
         taken = Answer.objects.filter(pk=self.pk, status=self.Status.QUEUED, claim=None).update(
             claim=claim,
             claimed_until=now + timedelta(seconds=seconds),

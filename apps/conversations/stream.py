@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -115,7 +115,9 @@ class EventWriter:
         self._is_given_up = False
         self._is_deleted = False
 
-    async def write(self, events: Iterable[tuple[str, dict[str, Any]]]) -> None:
+    async def write(self, events: Sequence[tuple[str, dict[str, Any]]]) -> None:
+        if not events:
+            return
         try:
             if self._is_given_up:
                 if not self._is_deleted:

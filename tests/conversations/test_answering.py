@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from celery.exceptions import Reject
@@ -15,6 +16,7 @@ from apps.common.redis import sync_redis
 from apps.conversations import answering, services
 from apps.conversations.loop import answer_loop
 from apps.conversations.models import Answer, ReadingPass
+from apps.conversations.rendering import BlockRenderer
 from apps.conversations.snapshots import fold_events, snapshot_of_row
 from apps.conversations.stream import StreamEvent, parse_entry, stream_key
 from apps.library.services import delete_document
@@ -115,6 +117,24 @@ def test_the_stream_tells_what_the_row_holds(desk: Desk, script: Script) -> None
     for delta in offsets:
         assert delta["offset"] == position
         position += len(delta["text"])
+
+
+def test_words_do_not_wait_for_their_rendering(
+    desk: Desk, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told_while_rendering: list[bool] = []
+    feed = BlockRenderer.feed
+
+    def slow_feed(renderer: BlockRenderer, text: str) -> Any:
+        time.sleep(0.1)
+        told_while_rendering.append("delta" in {event.name for event in events_of(answer)})
+        return feed(renderer, text)
+
+    monkeypatch.setattr(BlockRenderer, "feed", slow_feed)
+    script.reply("The lease ends.")
+    answer = ask(desk)
+    run(answer)
+    assert told_while_rendering[0]
 
 
 def test_the_prompt_holds_every_page_once_in_order_behind_its_marker(desk: Desk, script: Script) -> None:

@@ -16,7 +16,7 @@ import pytest
 import redis.exceptions
 
 from apps.connections.models import Connection
-from apps.conversations import answering, services
+from apps.conversations import answering, keeping, services
 from apps.conversations.coverage import coverage
 from apps.conversations.loop import AnswerLoop
 from apps.conversations.models import Answer, ReadingPass
@@ -118,7 +118,7 @@ def room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Room]:
     room.loop.redis = room.log
     monkeypatch.setattr(answering, "answer_loop", lambda: room.loop)
     # Twice a second for half an hour would be all that this test does.
-    monkeypatch.setattr(answering, "STOP_SECONDS", 30.0)
+    monkeypatch.setattr(keeping, "STOP_SECONDS", 30.0)
     carry = partial(openai_compatible.http_client, transport=room.wire)
     monkeypatch.setattr(openai_compatible, "http_client", carry)
     yield room

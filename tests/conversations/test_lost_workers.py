@@ -16,7 +16,7 @@ from redis import Redis
 from redis.connection import Connection, UnixDomainSocketConnection
 
 from apps.common.redis import look_redis, sync_redis
-from apps.conversations import answering, loop, reaping, services
+from apps.conversations import answering, jobs, loop, reaping, services
 from apps.conversations.loop import answer_loop
 from apps.conversations.models import Answer, ReadingPass
 from apps.conversations.stream import append_now, read_now
@@ -157,6 +157,29 @@ def test_an_answer_outlives_a_database_that_refuses_for_a_while(
     assert answer.evidence.count() == 1
     assert LedgerEntry.objects.filter(answer_id=answer.pk).count() == 1
     assert len(set(refused)) > 4, refused
+
+
+def test_an_answer_that_was_claimed_when_the_database_began_to_refuse_goes_on(
+    desk: Desk, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "DATABASE_PAUSES_SECONDS", 20 * (0.05,))
+    script.reply("Yes.")
+    states: list[str] = []
+    load = jobs.chat_request
+
+    def refuse_at_first(answer: Answer, *others: Any) -> Any:
+        states.append(Answer.objects.get(pk=answer.pk).status)
+        if len(states) < 3:
+            raise OperationalError("the database is restarting")
+        return load(answer, *others)
+
+    monkeypatch.setattr(jobs, "chat_request", refuse_at_first)
+    answer = ask(desk)
+    answering.run_answer(str(answer.pk))
+
+    answer.refresh_from_db()
+    assert (answer.status, answer.text, answer.attempts) == (Answer.Status.DONE, "Yes.", 1)
+    assert states == 3 * [Answer.Status.READING]
 
 
 def test_a_worker_that_leaves_finishes_what_runs_and_ends_the_rest_in_words(
