@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ninja import Query, Router
+from ninja.errors import ValidationError as InvalidBody
 from ninja.responses import Status
+from pydantic import ValidationError
 
 from apps.api.asking import chosen_selection, named_parent
 from apps.api.auth import ApiRequest
@@ -18,6 +20,7 @@ from apps.api.schemas import (
     CorpusDetailOut,
     CorpusOut,
     DocumentOut,
+    GitIn,
     ListPage,
     NameIn,
     PlanOut,
@@ -28,8 +31,9 @@ from apps.conversations.models import Conversation
 from apps.conversations.services import plan_question, rename_conversation, start_conversation
 from apps.library.access import corpus_for
 from apps.library.corpora import CorpusRow, corpus_meter, corpus_rows
-from apps.library.models import CorpusEntry
-from apps.library.services import add_upload, delete_corpus, rename_corpus
+from apps.library.git_services import GitRequest, add_repository
+from apps.library.models import Corpus, CorpusEntry
+from apps.library.services import AddedDocument, add_upload, delete_corpus, rename_corpus
 from apps.workspaces.access import Right
 
 router = Router(tags=["Corpora"])
@@ -83,7 +87,7 @@ def list_documents(request: ApiRequest, corpus_id: str, paging: Query[Paging]) -
     return page_of(entries, ("ordinal",), paging, shape, name=f"documents:{corpus.pk}")
 
 
-_UPLOAD_BODY = {
+_BODY = {
     "requestBody": {
         "required": True,
         "content": {
@@ -91,9 +95,12 @@ _UPLOAD_BODY = {
                 "schema": {
                     "type": "object",
                     "required": ["file"],
-                    "properties": {"file": {"type": "string", "format": "binary", "description": "One PDF."}},
+                    "properties": {
+                        "file": {"type": "string", "format": "binary", "description": "One file."}
+                    },
                 }
-            }
+            },
+            "application/json": {"schema": GitIn.model_json_schema()},
         },
     }
 }
@@ -102,18 +109,19 @@ _UPLOAD_BODY = {
 @router.post(
     "/corpora/{corpus_id}/documents",
     response={200: DocumentOut, 202: DocumentOut},
-    summary="Upload a document",
-    openapi_extra=_UPLOAD_BODY,
+    summary="Upload a document, or name a repository",
+    openapi_extra=_BODY,
 )
 def post_document(request: ApiRequest, corpus_id: str) -> Status[dict[str, Any]]:
     """202 with the document, which is then read; 200 when this corpus has its content already.
 
     What is wrong with the file itself is refused at once (400 empty, 413 too large, 415 of a kind that is not
-    read) or shows later as `failed`.
+    read) or shows later as `failed`. A repository is named as JSON: its address and ref are checked at once (422),
+    the host is asked later.
     """
     corpus = corpus_for(request.user, corpus_id, Right.CONTRIBUTE)
     if request.content_type == "application/json":
-        raise _refuse_json(StrictParser().parse_body(request))
+        return _added(_add_git(request, corpus))
     if request.content_type != "multipart/form-data":
         raise Refused("unsupported_media_type", "Send the file as multipart/form-data.", status=415)
     files = request.FILES.getlist("file")
@@ -121,21 +129,29 @@ def post_document(request: ApiRequest, corpus_id: str) -> Status[dict[str, Any]]
         raise Refused(
             "one_file", f"Send one part named `file`; {len(files)} came with this request.", status=422
         )
-    added = add_upload(request.user, corpus, files[0])
+    return _added(add_upload(request.user, corpus, files[0]))
+
+
+def _added(added: AddedDocument) -> Status[dict[str, Any]]:
     revision = added.document.current_revision
     assert revision is not None  # a document is made together with its first revision
     row = CorpusRow(added.entry, added.document, revision)
     return Status(200 if added.is_known else 202, document_shape(row))
 
 
-def _refuse_json(body: dict[str, Any]) -> Refused:
-    if "git_url" in body:
-        return Refused(
-            "repositories_not_read",
-            "Repositories are not read yet. Upload PDFs as multipart/form-data with the part `file`.",
-            status=422,
-        )
-    return Refused("no_file", "Send the file as multipart/form-data with the part `file`.", status=415)
+def _add_git(request: ApiRequest, corpus: Corpus) -> AddedDocument:
+    body = StrictParser().parse_body(request)
+    if "git_url" not in body:
+        raise Refused("no_file", "Send the file as multipart/form-data with the part `file`.", status=415)
+    try:
+        asked = GitIn.model_validate(body)
+    except ValidationError as error:
+        # As ninja tells those that it finds itself.
+        raise InvalidBody(
+            [{**one, "loc": ("body", "body", *one["loc"])} for one in error.errors()]
+        ) from error
+    chosen = GitRequest(asked.git_url, asked.ref, asked.token, tuple(asked.include), tuple(asked.exclude))
+    return add_repository(request.user, corpus, chosen)
 
 
 @router.post("/corpora/{corpus_id}/plan", response=PlanOut, summary="What asking would take")

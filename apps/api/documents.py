@@ -10,10 +10,20 @@ from ninja.responses import Status
 
 from apps.api.auth import ApiRequest
 from apps.api.paging import Paging, page_of
-from apps.api.schemas import DocumentIn, DocumentOut, ListPage, PageOut, PasswordIn, ReadAgainIn, SkippedOut
+from apps.api.schemas import (
+    DocumentIn,
+    DocumentOut,
+    FetchIn,
+    ListPage,
+    PageOut,
+    PasswordIn,
+    ReadAgainIn,
+    SkippedOut,
+)
 from apps.api.shapes import document_row, document_shape, page_shape, skipped_shape
 from apps.library.access import document_for, page_for
 from apps.library.downloads import original_response, picture_response
+from apps.library.git_services import fetch_again
 from apps.library.models import SkippedPath
 from apps.library.readings import cancel_next, read_again
 from apps.library.services import delete_document, give_password, rename_document, retry_document
@@ -56,6 +66,19 @@ def post_document_password(request: ApiRequest, document_id: str, body: Password
     """Reading starts again; a wrong one ends in `needs_password` with `wrong_password`. Kept encrypted, never shown."""
     document = document_for(request.user, document_id, Right.CONTRIBUTE)
     give_password(request.user, document, body.password)
+    return Status(202, document_shape(document_row(document_for(request.user, document_id))))
+
+
+@router.post(
+    "/documents/{document_id}/fetch", response={202: DocumentOut}, summary="Fetch a repository again"
+)
+def post_document_fetch(request: ApiRequest, document_id: str, body: FetchIn) -> Status[dict[str, Any]]:
+    """What was read stays in use; another commit becomes the next reading, the same one changes nothing.
+
+    409 with `no_git_address` or `already_reading`.
+    """
+    document = document_for(request.user, document_id, Right.CONTRIBUTE)
+    fetch_again(request.user, document, ref=body.ref, token=body.token)
     return Status(202, document_shape(document_row(document_for(request.user, document_id))))
 
 

@@ -11,7 +11,9 @@ from pydantic import ConfigDict, StringConstraints
 
 from apps.conversations.plans import Reading
 from apps.conversations.services import LONGEST_QUESTION
-from apps.library.passwords import LONGEST_PASSWORD
+from apps.library.git.addresses import LONGEST_URL
+from apps.library.ingestion.tree.globs import MAX_GLOB_LENGTH, MAX_GLOBS
+from apps.library.passwords import LONGEST_PASSWORD, LONGEST_TOKEN
 
 Item = TypeVar("Item")
 
@@ -80,6 +82,14 @@ class ReadAgainOut(Schema):
     error: Problem | None
 
 
+class GitOut(Schema):
+    """Where a repository was fetched from."""
+
+    url: str
+    ref: str = Field(description="Branch, tag or commit as resolved; empty for a commit by itself.")
+    commit: str = Field(description="What was read; empty until it is known.")
+
+
 class DocumentOut(Schema):
     id: UUID
     name: str
@@ -102,6 +112,7 @@ class DocumentOut(Schema):
         [], description="Sentences on the file as a whole: mended, protected, with forms …"
     )
     findings: list[dict[str, Any]] = Field([], description="Secrets found: {path, line, kind, masked}.")
+    git: GitOut | None = Field(None, description="Of a repository with an address.")
 
 
 class CorpusDetailOut(CorpusOut):
@@ -112,6 +123,27 @@ class CorpusDetailOut(CorpusOut):
 
 class DocumentIn(Body):
     name: DocumentName
+
+
+Globs = Annotated[
+    list[Annotated[str, StringConstraints(max_length=MAX_GLOB_LENGTH)]], Field(max_length=MAX_GLOBS)
+]
+Token = Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST_TOKEN)]
+
+
+class GitIn(Body):
+    """A repository to be fetched over https."""
+
+    git_url: Annotated[str, StringConstraints(max_length=2 * LONGEST_URL)]
+    ref: str = Field("", description="Branch, tag or commit; empty for the default branch.")
+    include: Globs = Field([], description="Patterns of paths that alone are read; empty for all.")
+    exclude: Globs = Field([], description="Patterns of paths that are left out.")
+    token: Token = Field("", description="For a private repository. Kept encrypted, never shown.")
+
+
+class FetchIn(Body):
+    ref: str | None = Field(None, description="Another branch, tag or commit; null for the one kept.")
+    token: Token | None = Field(None, description="Another token; null for the one kept, empty for none.")
 
 
 class PasswordIn(Body):

@@ -47,6 +47,7 @@ def document_shape(row: CorpusRow) -> dict[str, Any]:
         "attachments": attachments(revision),
         "remarks": remarks(revision),
         "findings": [],
+        "git": git_shape(row.document, revision),
     }
 
 
@@ -57,6 +58,14 @@ def read_again_shape(revision: Revision) -> dict[str, Any]:
         "ocr": recognised_pages(revision),
         "error": _problem(revision),
     }
+
+
+def git_shape(document: Document, revision: Revision) -> dict[str, str] | None:
+    """Where a repository came from and what of it was read; None for what came as a file."""
+    if not document.source_url:
+        return None
+    ref = revision.facts.get("ref", revision.options.get("ref", ""))
+    return {"url": document.source_url, "ref": ref, "commit": revision.commit}
 
 
 def _problem(revision: Revision) -> dict[str, str] | None:

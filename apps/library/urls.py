@@ -1,6 +1,14 @@
 from django.urls import path
 
-from apps.library import document_views, page_views, picture_views, storage_views, tree_views, views
+from apps.library import (
+    document_views,
+    git_views,
+    page_views,
+    picture_views,
+    storage_views,
+    tree_views,
+    views,
+)
 
 app_name = "library"
 
@@ -10,6 +18,7 @@ _document = "w/<slug:workspace_slug>/documents/<uuid:document_id>/"
 urlpatterns = [
     path(_corpus, views.corpus_workbench, name="corpus"),
     path(f"{_corpus}documents/", views.corpus_documents, name="documents"),
+    path(f"{_corpus}git/", git_views.add_git, name="add-git"),
     path(f"{_corpus}rename/", views.rename_corpus, name="rename-corpus"),
     path(f"{_corpus}delete/", views.delete_corpus, name="delete-corpus"),
     path(f"{_corpus}entries/tick/", views.tick_all, name="tick-all"),
@@ -39,6 +48,7 @@ urlpatterns = [
     path(f"{_document}password/", document_views.give_password, name="password"),
     path(f"{_document}read-again/", document_views.read_again, name="read-again"),
     path(f"{_document}read-again/cancel/", document_views.cancel_reading, name="cancel-reading"),
+    path(f"{_document}fetch-again/", git_views.fetch_again, name="fetch-again"),
     path(f"{_document}rename/", document_views.rename_document, name="rename"),
     path(f"{_document}delete/", document_views.delete_document, name="delete"),
 ]

@@ -24,6 +24,7 @@ FIELDS = {
     "skipped_count",
     "error",
     "findings",
+    "git",
     "seconds_left",
     "read_again",
     "attachments",
@@ -89,10 +90,43 @@ def test_one_byte_too_many_is_refused(bob: Caller, corpus: Corpus, settings) -> 
     assert bob.upload(corpus, SimpleUploadedFile("a.pdf", content)).status_code == 202
 
 
-def test_repositories_are_refused_in_words(bob: Caller, corpus: Corpus) -> None:
+def test_a_repository_is_named_as_json_and_fetched_later(bob: Caller, corpus: Corpus) -> None:
     path = f"/corpora/{corpus.pk}/documents"
-    refused = bob.post(path, {"git_url": "https://example.org/a.git", "ref": "main"})
-    assert (refused.status_code, error_code(refused)) == (422, "repositories_not_read")
+    wanted = {
+        "git_url": "https://forge.example/ada/lib.git",
+        "ref": "v1",
+        "include": ["src/"],
+        "token": "hush",
+    }
+    added = bob.post(path, wanted)
+    assert added.status_code == 202
+    told = added.json()
+    assert (told["name"], told["kind"], told["status"]) == ("lib", "repository", "uploaded")
+    assert told["git"] == {"url": "https://forge.example/ada/lib.git", "ref": "v1", "commit": ""}
+    assert b"hush" not in added.content
+    again = bob.post(path, wanted)
+    assert (again.status_code, again.json()["id"]) == (200, told["id"])
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"git_url": "http://forge.example/lib"}, "git_bad_address"),
+        ({"git_url": "https://forge.example/lib", "ref": "--upload-pack=x"}, "git_bad_ref"),
+        ({"git_url": "https://forge.example/lib", "exclude": ["a["]}, "bad_glob"),
+        ({"git_url": "https://forge.example/lib", "depth": 3}, "invalid_request"),
+        ({"git_url": 7}, "invalid_request"),
+    ],
+)
+def test_a_repository_that_cannot_be_fetched_is_refused_in_words(
+    bob: Caller, corpus: Corpus, body: dict, code: str
+) -> None:
+    refused = bob.post(f"/corpora/{corpus.pk}/documents", body)
+    assert (refused.status_code, error_code(refused)) == (422, code)
+
+
+def test_a_body_that_is_neither_a_file_nor_a_repository_is_refused(bob: Caller, corpus: Corpus) -> None:
+    path = f"/corpora/{corpus.pk}/documents"
     refused = bob.post(path, {"name": "a.pdf"})
     assert (refused.status_code, error_code(refused)) == (415, "no_file")
     refused = bob.post(path, data=b"%PDF-1.7", content_type="application/pdf")

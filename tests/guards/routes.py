@@ -190,6 +190,7 @@ WORKSPACE: dict[str, Route] = {
     f"{_corpus}documents/": Route(
         {"GET": Call(VIEWERS), "HEAD": Call(VIEWERS), "POST": Call(MEMBERS, a_pdf)}
     ),
+    f"{_corpus}git/": form(MEMBERS, MEMBERS, {"url": "https://forge.example/lib"}),
     f"{_corpus}rename/": change(MEMBERS, {"name": "Contracts"}),
     f"{_corpus}delete/": change(ADMINS),
     f"{_corpus}entries/tick/": change(VIEWERS, {"is_ticked": "on"}),
@@ -215,6 +216,7 @@ WORKSPACE: dict[str, Route] = {
     f"{_document}password/": change(MEMBERS, {"password": "secret"}),
     f"{_document}read-again/": change(MEMBERS, {"ocr": "never"}),
     f"{_document}read-again/cancel/": change(MEMBERS),
+    f"{_document}fetch-again/": change(MEMBERS, {"ref": "main"}, status=frozenset({409})),
     f"{_document}rename/": change(MEMBERS, {"name": "Lease.pdf"}),
     f"{_document}delete/": change(MEMBERS),
     _conversation: page(VIEWERS),
@@ -275,6 +277,10 @@ API: dict[str, Route] = {
     ),
     f"{_v1}documents/<document_id>/read-again": api(
         post=Call(MEMBERS, {"ocr": "never"}), delete=Call(MEMBERS)
+    ),
+    f"{_v1}documents/<document_id>/fetch": api(
+        # A PDF has no git address: 409 is as far as anybody comes.
+        post=Call(MEMBERS, {"ref": "main"}, status=frozenset({409}))
     ),
     f"{_v1}documents/<document_id>/skipped": api(get=Call(VIEWERS)),
     f"{_v1}documents/<document_id>/pages/<int:number>": api(get=Call(VIEWERS)),

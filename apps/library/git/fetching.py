@@ -132,7 +132,7 @@ def _give_up(claim: Claim, commit: str, ref: str) -> None:
         current = Revision.objects.select_for_update().get(pk=document.current_revision_id or NO_ROW)
         current.facts["looked"] = {"at": timezone.now().isoformat(), "ref": ref, "commit": commit}
         current.save(update_fields=["facts"])
-        Revision.objects.filter(pk=claim.revision.pk).delete()
+        readings.remove(claim.revision)
 
 
 def _store(claim: Claim, path: Path, *, sha256: str, commit: str, ref: str) -> None:
