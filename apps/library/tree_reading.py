@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from typing import IO, Any
 
 from django.conf import settings
@@ -20,6 +20,7 @@ from apps.library import storage
 from apps.library.claims import Claim, TurnOver
 from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.sandbox import Sandbox
+from apps.library.ingestion.tree.choosing import fold_not_included
 from apps.library.ingestion.tree.unpacking import (
     TreeFile,
     TreeOptions,
@@ -94,8 +95,8 @@ def _keep_skipped(claim: Claim, skipped: list[TreeSkip], paths: set[str]) -> Non
     rows.filter(pk__in=[pk for path, pk in told.items() if path not in paths]).delete()
     SkippedPath.objects.bulk_create(
         [
-            SkippedPath(revision=claim.revision, path=one.path, reason=one.reason, count=one.count)
-            for one in skipped
+            SkippedPath(revision=claim.revision, path=path, reason=reason, count=count)
+            for path, reason, count in fold_not_included(map(astuple, skipped), paths)
         ],
         batch_size=1_000,
     )

@@ -126,6 +126,7 @@ class TreeStore:
             first_page=self._next_page,
             page_count=known.page_count,
             line_count=known.line_count,
+            tokens=0,
             encoding=known.encoding,
             flags=known.flags,
         )
