@@ -145,7 +145,9 @@ def clean_selection(selection: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "documents": None if named is None else sorted({_document_id(item) for item in named}),
         "paths": {
-            _document_id(key): chosen for key, value in sorted(paths.items()) if (chosen := _clean_paths(value))
+            _document_id(key): chosen
+            for key, value in sorted(paths.items())
+            if (chosen := _clean_paths(value))
         },
     }
 
@@ -159,11 +161,15 @@ def _document_id(value: object) -> str:
 
 def _clean_paths(value: object) -> dict[str, list[str]] | None:
     """None where nothing is left out."""
-    lists = [value.get(key) or [] for key in ("include", "exclude")] if isinstance(value, dict) else [None]
-    for one in lists:
-        if not isinstance(one, list) or not all(isinstance(glob, str) for glob in one):
-            raise _bad_selection("`paths` holds lists of patterns, `include` and `exclude`, by document id.")
-    return dict(zip(("include", "exclude"), lists, strict=True)) if any(lists) else None
+    if isinstance(value, dict):
+        chosen = {key: value.get(key) or [] for key in ("include", "exclude")}
+        if all(_is_list_of_text(globs) for globs in chosen.values()):
+            return chosen if any(chosen.values()) else None
+    raise _bad_selection("`paths` holds lists of patterns, `include` and `exclude`, by document id.")
+
+
+def _is_list_of_text(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def _bad_selection(sentence: str) -> Refused:
