@@ -48,7 +48,7 @@ def _pages(entry: dict[str, Any]) -> Callable[[], Iterable[PageText]]:
     """The pages of a manifest entry, read anew at each call, in the thread that asks. Raises SourceRemoved."""
     ranges = entry["ranges"]
     expected = sum(last - first + 1 for first, last in ranges)
-    with_label = entry["kind"] == Document.Kind.REPOSITORY
+    with_label = entry["kind"] in {Document.Kind.REPOSITORY, Document.Kind.TEXT}
 
     def pages() -> Iterator[PageText]:
         # One span and a walk instead of a condition per range: a scan with blank backs has a thousand ranges.
