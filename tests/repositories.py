@@ -13,7 +13,7 @@ from apps.common.markers import PACKING_VERSION, neutralise
 from apps.library.ingestion.source import CUTTING_VERSION
 from apps.library.ingestion.source.cutting import cut, shorten_lines
 from apps.library.ingestion.source.decoding import decode
-from apps.library.ingestion.source.read_jobs import page_label, page_tokens
+from apps.library.ingestion.source.labels import page_label, page_tokens
 from apps.library.models import Corpus, Document, Page, Revision, SecretFinding, SkippedPath, SourceFile
 from apps.llm.tokens import TOKENIZER, marker_tokens
 from tests.factories import join_corpus

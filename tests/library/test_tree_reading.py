@@ -11,7 +11,7 @@ from apps.common.http import Refused
 from apps.library import tree_reading, tree_services, tree_store
 from apps.library.claims import Claim, TurnOver
 from apps.library.ingestion.sandbox import ChildDied, Sandbox
-from apps.library.ingestion.source.read_jobs import page_tokens
+from apps.library.ingestion.source.labels import page_tokens
 from apps.library.ingestion.tree.unpacking import TreeFile
 from apps.library.ingestion.tree_files import FileRead, read_files
 from apps.library.models import Document, Page, Revision, SecretFinding, SkippedPath, SourceFile

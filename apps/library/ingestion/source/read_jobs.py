@@ -6,27 +6,15 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from apps.common.markers import neutralise, packed_tail
+from apps.common.markers import neutralise
 from apps.library.ingestion import jobs
 from apps.library.ingestion.instructions import speaks_to_model
 from apps.library.ingestion.jobs import job
 from apps.library.ingestion.source import secrets
 from apps.library.ingestion.source.cutting import Slice, cut, shorten_lines
 from apps.library.ingestion.source.decoding import decode, load_codecs
+from apps.library.ingestion.source.labels import page_label, page_tokens
 from apps.library.ingestion.source.notebooks import notebook_text
-from apps.llm.tokens import count_tokens
-
-
-def page_label(path: str, first_line: int, last_line: int) -> str:
-    """What a slice is called: `src/app.py:1–120`, of a single line `src/app.py:7`."""
-    return f"{path}:{first_line}" if first_line == last_line else f"{path}:{first_line}–{last_line}"
-
-
-def page_tokens(label: str, text: str) -> int:
-    """Tokens of a slice behind its marker, as prompts pack it; 0 for blanks, which are not sent."""
-    if not text or text.isspace():
-        return 0
-    return count_tokens(packed_tail(text, label=neutralise(" ".join(label.split())).lstrip('"')))
 
 
 def read_file(path: str, data: bytes) -> dict[str, Any]:
