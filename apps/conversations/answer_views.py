@@ -22,13 +22,15 @@ from apps.conversations.composer import composer_for
 from apps.conversations.continuing import continue_answer
 from apps.conversations.coverage import coverage as coverage_of
 from apps.conversations.coverage_sheet import coverage_strips, left_out_rows
+from apps.conversations.coverage_tree import covered_trees
 from apps.conversations.export import FORMATS, copy_answer, export_response
 from apps.conversations.marking import quoted_spans
 from apps.conversations.models import Answer, Verdict
+from apps.conversations.source_lines import is_code
 from apps.conversations.threads import turn_of
 from apps.conversations.views import conversation_url, pane_context
 from apps.library.access import document_for, page_of
-from apps.library.models import Page
+from apps.library.models import Document, Page
 from apps.library.page_views import page_lines, show_viewer
 from apps.library.pictures import failure
 from apps.library.viewer import HighlightBox, ViewerPage, highlight_boxes, read_tab, read_zoom
@@ -120,7 +122,7 @@ def coverage(request: HtmxRequest, workspace_slug: str, answer_id: uuid.UUID) ->
         workspace,
         answer=found,
         coverage=sheet,
-        strips=coverage_strips(sheet, cited_links(found)),
+        strips=coverage_strips(sheet, cited_links(found), covered_trees(found, sheet.documents)),
         left_out=left_out_rows(sheet),
         back=conversation_url(found.question.conversation, found),
     )
@@ -162,7 +164,11 @@ def cite(
         highlights=_highlights(note, page),
         zoom=read_zoom(request.GET.get("zoom")),
         tab=read_tab(request.GET.get("tab")),
-        marks=quoted_spans(page.text, (quote.evidence.quote for quote in note.quotes)),
+        marks=quoted_spans(
+            page.text,
+            (quote.evidence.quote for quote in note.quotes),
+            is_code=document.kind == Document.Kind.REPOSITORY and is_code(page.label),
+        ),
         cited_lines=note.lines,
         here=reverse("conversations:cite", args=[workspace.slug, found.pk, ordinal, number]),
     )

@@ -11,7 +11,7 @@ from django.urls import reverse
 from apps.conversations.evidence import MOST_PAGES_LISTED, boxes_of_quote
 from apps.conversations.models import Answer, Evidence, Verdict
 from apps.conversations.naming import page_words
-from apps.conversations.verification import MOST_PLACES
+from apps.conversations.prose_quotes import MOST_PLACES
 from apps.library.models import Page
 from apps.library.page_views import words_of
 
@@ -24,6 +24,14 @@ VERDICT_SENTENCES = {
     Verdict.NOT_FOUND: "These words were not found on this page.",
     Verdict.INVALID: "This page was not sent.",
 }
+
+LINES_SENTENCES = {
+    Verdict.EXACT: "These words stand in {place}.",
+    Verdict.CLOSE: "Nearly these words stand in {place}.",
+    Verdict.ALTERED: "The file says something else in {place}, where it matters.",
+    Verdict.ELSEWHERE: "The answer named another place; these words stand in {place}.",
+}
+"""The same of quotes from files, whose lines are known."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +115,7 @@ def cited_page(answer: Answer, entry: dict[str, Any], number: int) -> CitedPage:
 def _cited_quote(answer: Answer, row: Evidence, ordinal: int, number: int) -> CitedQuote | None:
     """The quote as this page shows it; None when it has nothing to do with the page."""
     if row.ordinal == ordinal and row.page_number == number:
-        sentence = VERDICT_SENTENCES[Verdict(row.verdict)]
+        sentence = _sentence(row)
         if row.continued:
             sentence = f"These words begin on this page and end on {page_words(row.continued['label'])}."
         return CitedQuote(row, sentence, row.boxes, tuple(_places(answer, row, ordinal, number)))
@@ -118,6 +126,15 @@ def _cited_quote(answer: Answer, row: Evidence, ordinal: int, number: int) -> Ci
         places = tuple(_places(answer, row, ordinal, number))
         return CitedQuote(row, "These words stand on this page too.", None, places)
     return None
+
+
+def _sentence(row: Evidence) -> str:
+    verdict = Verdict(row.verdict)
+    if not row.lines or verdict not in LINES_SENTENCES:
+        return VERDICT_SENTENCES[verdict]
+    first, last = row.lines
+    place = f"line {first:,}" if first == last else f"lines {first:,}–{last:,}"
+    return LINES_SENTENCES[verdict].format(place=place)
 
 
 def _places(answer: Answer, row: Evidence, ordinal: int, number: int) -> Iterator[QuotePlace]:

@@ -13,6 +13,7 @@ from math import ceil
 from operator import attrgetter
 
 from apps.conversations.coverage import Coverage, CoveredDocument, PageRun
+from apps.conversations.coverage_tree import CoveredTree
 from apps.conversations.models import ReadingPass
 from apps.conversations.plans import ranges
 
@@ -78,6 +79,8 @@ class Strip:
     left_out: int
     links: Sequence[CitedLink] = ()
     more_links: int = 0
+    tree: CoveredTree | None = None
+    """Of a repository."""
 
     @property
     def columns(self) -> int:
@@ -98,11 +101,13 @@ class Strip:
 
 
 def coverage_strips(
-    coverage: Coverage, links: Mapping[int, Sequence[CitedLink]] | None = None
+    coverage: Coverage,
+    links: Mapping[int, Sequence[CitedLink]] | None = None,
+    trees: Mapping[int, CoveredTree] | None = None,
 ) -> list[Strip]:
     """A strip for each document. Of very many, those with cited or missing pages first; the others in one strip.
 
-    links: to the cited pages, by ordinal.
+    links: to the cited pages, by ordinal. trees: of repositories, by ordinal; their cells are told by files.
     """
     documents = coverage.documents
     if len(documents) > MOST_STRIPS:
@@ -110,7 +115,15 @@ def coverage_strips(
     own, others = documents[:MOST_STRIPS], documents[MOST_STRIPS:]
     passes = coverage.passes if len(coverage.passes) > 1 else []
     strips = [
-        _strip(str(one.ordinal), one.name, one, one.runs, passes, (links or {}).get(one.ordinal, ()))
+        _strip(
+            str(one.ordinal),
+            one.name,
+            one,
+            one.runs,
+            passes,
+            (links or {}).get(one.ordinal, ()),
+            (trees or {}).get(one.ordinal),
+        )
         for one in own
     ]
     if others:
@@ -126,6 +139,7 @@ def _strip(
     runs: Sequence[PageRun],
     passes: Sequence[ReadingPass],
     links: Sequence[CitedLink] = (),
+    tree: CoveredTree | None = None,
 ) -> Strip:
     pages = sum(run.pages for run in runs)
     per_cell = max(1, ceil(pages / MOST_CELLS))
@@ -138,7 +152,7 @@ def _strip(
         key=key,
         name=name,
         document=document,
-        rectangles=tuple(_rectangles(cells, per_cell, numbers)),
+        rectangles=tuple(_rectangles(cells, per_cell, numbers, tree)),
         bands=tuple(_bands(passes, document.ordinal, numbers, per_cell)) if document and numbers else (),
         cells=len(cells),
         pages_per_cell=per_cell,
@@ -147,6 +161,7 @@ def _strip(
         left_out=counts["left_out"],
         links=links[:MOST_RANGES],
         more_links=max(0, len(links) - MOST_RANGES),
+        tree=tree,
     )
 
 
@@ -201,7 +216,9 @@ class _Numbers:
         return self._starts[index] + min(number - self._firsts[index] + 1, self._runs[index].pages)
 
 
-def _rectangles(cells: Sequence[_Cell], per_cell: int, numbers: _Numbers | None) -> list[Rectangle]:
+def _rectangles(
+    cells: Sequence[_Cell], per_cell: int, numbers: _Numbers | None, tree: CoveredTree | None
+) -> list[Rectangle]:
     found = []
     for start in range(0, len(cells), COLUMNS):
         column = 0
@@ -213,22 +230,26 @@ def _rectangles(cells: Sequence[_Cell], per_cell: int, numbers: _Numbers | None)
                     x=column * CELL_UNITS,
                     y=start // COLUMNS * ROW_UNITS,
                     width=width * CELL_UNITS,
-                    title=_title(cell, start + column, width, per_cell, numbers),
+                    title=_title(cell, start + column, width, per_cell, numbers, tree),
                 )
             )
             column += width
     return found
 
 
-def _title(cell: _Cell, index: int, width: int, per_cell: int, numbers: _Numbers | None) -> str:
+def _title(
+    cell: _Cell, index: int, width: int, per_cell: int, numbers: _Numbers | None, tree: CoveredTree | None
+) -> str:
     words = cell.reason or KIND_WORDS[cell.kind]
     if numbers is None:
         return words.capitalize()
     first, last = numbers.at(index * per_cell), numbers.at((index + width) * per_cell - 1)
-    if first == last:
-        return f"Page {first}: {words}"
     # A cell of several pages tells of the one that matters most.
-    return f"Pages {first}–{last}: {'some ' if per_cell > 1 and cell.kind != RANKS[0] else ''}{words}"
+    some = "some " if per_cell > 1 and first != last and cell.kind != RANKS[0] else ""
+    if tree is not None:
+        begins, ends = tree.path_at(first), tree.path_at(last)
+        return f"{begins}{f' … {ends}' if ends != begins else ''}: {some}{words}"
+    return f"Page {first}: {words}" if first == last else f"Pages {first}–{last}: {some}{words}"
 
 
 def _bands(passes: Sequence[ReadingPass], ordinal: int, numbers: _Numbers, per_cell: int) -> list[Band]:

@@ -23,6 +23,7 @@ from tests.factories import (
     make_question,
     pdf_bytes,
 )
+from tests.gallery.seed_code import about_code, about_old_code
 from tests.gallery.words import (
     ARABIC_PAGE,
     CLAUSES,
@@ -74,6 +75,8 @@ def make_answers(corpora: Corpora, people: Mapping[str, User], claim: Claim) -> 
         "shared": make_answered(small, people["bob"], "When is the rent due?"),
         "source-removed": with_removed_source(small, alice),
         "of-a-file": about_a_file(corpora["files"], alice),
+        "of-code": about_code(corpora["code"], alice),
+        "of-old-code": about_old_code(corpora["code"], alice),
         "in-passes": in_passes(corpora["deep"], alice),
         "right-to-left": in_hebrew(corpora["foreign"], alice),
     }

@@ -25,6 +25,7 @@ from apps.library.models import (
 from apps.library.part_file import PartFile
 from apps.workspaces.models import Workspace
 from tests.factories import LEASE_PAGES, make_corpus, make_document, make_next_revision
+from tests.gallery.seed_code import make_code
 from tests.gallery.words import (
     ARABIC_PAGE,
     FOREIGN_NAMES,
@@ -51,6 +52,7 @@ def make_corpora(workspace: Workspace, owner: User, claim: Claim) -> dict[str, C
         "scans": make_scans(workspace, owner, claim),
         "told": make_told(workspace, owner),
         "files": make_files(workspace, owner, claim),
+        "code": make_code(workspace, owner),
     }
 
 

@@ -283,6 +283,19 @@ PAGES = (
         ),
     ),
     State("viewer-lines", "answer-of-a-file", steps=(*CONVERSATION, *FIRST_CITATION, show(".cited-line"))),
+    *(
+        State(
+            f"code-{name}",
+            f"answer-{answer}",
+            steps=(*CONVERSATION, click(f".answer-blocks a.cite >> nth={number}"), show(".code-line")),
+        )
+        for name, answer, number in (
+            ("cited", "of-code", 0),
+            ("long-line", "of-code", 1),
+            ("secret", "of-code", 3),
+            ("old-commit", "of-old-code", 0),
+        )
+    ),
     State(
         "viewer-picture-failed",
         "answer-many-citations",
@@ -387,6 +400,7 @@ PAGES = (
         steps=(*CONVERSATION, click(".answer-actions a:has-text('Coverage')"), show(".coverage-band")),
     ),
     State("coverage-alone", "coverage-done"),
+    State("coverage-of-code", "coverage-of-code"),
 )
 
 STATES: tuple[State, ...] = (
