@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 EVENT_VERSION = 1
 KEPT_SECONDS = 24 * 3600
 """After the end. A running answer's stream is renewed with every event."""
-ROUND_SECONDS = 0.02
+ROUND_SECONDS = 0.01
 """From one round trip of a worker's events to the next. Readers see no difference."""
 
 
