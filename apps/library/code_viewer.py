@@ -38,12 +38,13 @@ FLAG_WORDS = {
     "notebook": "A notebook: its cells are shown as text, pictures are left out, and lines are counted here.",
 }
 """Flag of a file that is a caution → what its reader should know."""
-_ENCODING_WORDS = {
+ENCODING_WORDS = {
     "utf-16-le": "UTF-16", "utf-16-be": "UTF-16", "utf-32-le": "UTF-32", "utf-32-be": "UTF-32",
     "cp1252": "Windows-1252 (western European)", "latin_1": "Latin-1 (western European)",
     "iso8859_15": "Latin-9 (western European)", "shift_jis": "Shift JIS (Japanese)", "euc_jp": "EUC-JP (Japanese)",
     "gb18030": "GB 18030 (Chinese)", "big5": "Big5 (Chinese)", "euc_kr": "EUC-KR (Korean)",
 }  # fmt: skip
+"""Names of encodings that say more than Python's."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,7 @@ class CodeFile:
         encoding = self.source.encoding if self.source else "utf-8"
         notes = []
         if encoding not in ("", "utf-8", "ascii"):
-            notes.append(PageNote(f"Decoded from {_ENCODING_WORDS.get(encoding, encoding)}."))
+            notes.append(PageNote(f"Decoded from {ENCODING_WORDS.get(encoding, encoding)}."))
         for flag, count in self._flags.items():
             if flag in FLAG_WORDS:
                 notes.append(PageNote(f"{count} {FLAG_WORDS[flag]}".strip(), flag != "notebook"))

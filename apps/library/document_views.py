@@ -20,6 +20,7 @@ from apps.library.forms import DocumentNameForm, PasswordForm, ReadAgainForm
 from apps.library.models import Corpus, Document
 from apps.library.page_views import show_document, show_viewer
 from apps.library.views import corpus_view_url, go
+from apps.library.what_is_read import read_context
 from apps.workspaces.access import Right, workspace_for
 from apps.workspaces.models import Workspace
 
@@ -129,9 +130,10 @@ def document_changed(request: HtmxRequest, workspace: Workspace, document: Docum
         response = _shown_anew(request, workspace, document)
         response["HX-Trigger"] = "documents-changed"
         return response
-    about_url = reverse("library:document-about", args=[workspace.slug, document.pk])
-    if not request.htmx and about_url in request.META.get("HTTP_REFERER", ""):
-        return redirect(about_url)
+    for name in ("library:document-about", "library:what-is-read"):
+        address = reverse(name, args=[workspace.slug, document.pk])
+        if not request.htmx and address in request.META.get("HTTP_REFERER", ""):
+            return redirect(address)
     return _back_to_corpus(request, _corpora_with(document))
 
 
@@ -141,6 +143,9 @@ def _shown_anew(
     changed = document_for(request.user, document.pk, workspace=workspace)
     if changed.current_revision is None or not changed.current_revision.page_count:
         return show_document(request, workspace, changed)
+    if changed.kind == Document.Kind.REPOSITORY:
+        context = read_context(workspace, changed)
+        return show_viewer(request, "library/_what_is_read.html", **context, problem=problem)
     context = about_context(request, workspace, changed)
     return show_viewer(request, "library/_about.html", **context, problem=problem)
 

@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 from django.conf import settings
 
 from apps.library.figures import PICTURES_FLAG
-from apps.library.ingestion.kinds import KIND_OF_NAME
+from apps.library.ingestion.kinds import KIND_OF_NAME, REPOSITORY
 from apps.library.models import Page, Revision
 
 
@@ -21,6 +21,8 @@ def kind_words(revision: Revision) -> str:
 
 def kind_mark(revision: Revision) -> str:
     """The same in at most four capitals."""
+    if revision.reader == REPOSITORY:
+        return "GIT" if revision.commit else "CODE"
     kind = KIND_OF_NAME.get(revision.reader)
     return (kind.extensions[0].lstrip(".") if kind else revision.reader)[:4].upper()
 
@@ -100,7 +102,18 @@ def flag_heading(flag: str) -> str:
 
 def how_it_was_read(revision: Revision) -> str:
     """The options of a reading in words; one without a base reads text layers, whatever comes after it."""
+    if revision.reader == REPOSITORY:
+        return _how_a_tree_was_read(revision)
     return OCR_WORDS["never"] if revision.base_id is None else OCR_WORDS[recognised_pages(revision)]
+
+
+def _how_a_tree_was_read(revision: Revision) -> str:
+    source = f"Commit {revision.commit[:10]}" if revision.commit else "Files as brought"
+    patterns = sum(len(revision.options.get(name, ())) for name in ("include", "exclude"))
+    chosen = f"{patterns} pattern{'' if patterns == 1 else 's'}" if patterns else ""
+    restored = len(revision.options.get("restored", ()))
+    taken_in = f"{restored} path{'' if restored == 1 else 's'} taken in" if restored else ""
+    return ", ".join(part for part in (source, chosen, taken_in) if part)
 
 
 @dataclass(frozen=True)

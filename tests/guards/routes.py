@@ -212,6 +212,11 @@ WORKSPACE: dict[str, Route] = {
     f"{_document}figures/<slug:digest>/": page(VIEWERS),
     f"{_document}original/": page(VIEWERS),
     f"{_document}about/": page(VIEWERS),
+    f"{_document}what-is-read/": replace(
+        Route({**page(VIEWERS).calls, "POST": Call(MEMBERS, {"exclude": "docs/"})}), swaps=REPOSITORY
+    ),
+    f"{_document}what-is-read/preview/": replace(change(VIEWERS, {"exclude": "docs/"}), swaps=REPOSITORY),
+    f"{_document}what-is-read/restore/": replace(change(MEMBERS, {"path": "docs/"}), swaps=REPOSITORY),
     f"{_document}retry/": change(MEMBERS),
     f"{_document}password/": change(MEMBERS, {"password": "secret"}),
     f"{_document}read-again/": change(MEMBERS, {"ocr": "never"}),
