@@ -102,7 +102,7 @@ def is_binary(head: bytes) -> bool:
 
 def load_codecs() -> None:
     """Load every codec that decode may need, before a process loses the right to open files."""
-    for name in _CODECS:
+    for name in (*_CODECS, *(encoding for _, encoding in _BOMS)):
         codecs.lookup(name)
     from_bytes("Prüfung, größer als früher".encode("cp1252") * 8, cp_isolation=list(_CODECS))
 
@@ -136,21 +136,24 @@ def _wide_encoding(data: bytes) -> str | None:
     if b"\x00" not in sample or len(sample) < 4:
         return None
     zeros = [sample[start::4].count(0) / len(sample[start::4]) for start in range(4)]
-    if zeros[0] < 0.05 and min(zeros[2:]) > 0.9:
-        return "utf-32-le" if len(data) % 4 == 0 else None
-    if zeros[3] < 0.05 and min(zeros[:2]) > 0.9:
-        return "utf-32-be" if len(data) % 4 == 0 else None
     even, odd = (zeros[0] + zeros[2]) / 2, (zeros[1] + zeros[3]) / 2
-    encoding = (
-        "utf-16-le" if even < 0.02 and odd > 0.4 else "utf-16-be" if odd < 0.02 and even > 0.4 else None
-    )
-    if encoding is None or len(data) % 2:
+    if zeros[0] < 0.05 and min(zeros[2:]) > 0.9:
+        encoding, width = "utf-32-le", 4
+    elif zeros[3] < 0.05 and min(zeros[:2]) > 0.9:
+        encoding, width = "utf-32-be", 4
+    elif even < 0.02 and odd > 0.4:
+        encoding, width = "utf-16-le", 2
+    elif odd < 0.02 and even > 0.4:
+        encoding, width = "utf-16-be", 2
+    else:
         return None
-    # Numbers in two bytes have their zeros there too, and are full of control characters.
-    text = sample[: len(sample) // 2 * 2].decode(encoding, "replace")
-    return (
-        encoding if len(_CONTROLS.sub("", text)) > (1 - _MOST_CONTROLS) * len(text) or "\r" in text else None
-    )
+    # Numbers have their zeros there too, and are no letters, or full of control characters.
+    try:
+        text = sample[: len(sample) // width * width].decode(encoding)
+    except UnicodeDecodeError:
+        return None
+    controls = len(_CONTROLS.findall(text.replace("\r\n", "")))
+    return encoding if controls <= _MOST_CONTROLS * len(text) and "\x00" not in text else None
 
 
 def _decode_legacy(data: bytes) -> tuple[str, str, int]:
