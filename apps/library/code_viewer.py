@@ -25,8 +25,9 @@ WHOLE_BYTES = 400_000
 MOST_FINDINGS = 100
 """Of secrets in one file that are marked at their lines."""
 
-_LABEL = re.compile(r"(?:(?P<path>.+):|lines? )(?P<first>[0-9]{1,9})(?:[–-](?P<last>[0-9]{1,9}))?")
-"""Of a slice: `src/app.py:1–120`, of a single line `src/app.py:7`; in a text, which is one file, `lines 1–120`."""
+_LABEL = re.compile(r"(?:(?P<path>.+):|(?:.+ · )?lines? )(?P<first>[0-9]{1,9})(?:[–-](?P<last>[0-9]{1,9}))?")
+"""Of a slice: `src/app.py:1–120`, of a single line `src/app.py:7`; in a text, which is one file,
+`lines 1–120` or `Heading · lines 1–120`."""
 _LINES = r"L?(?P<first>[0-9]{1,9})(?:[–-]L?(?P<last>[0-9]{1,9}))?"
 _WANTED_LINES = re.compile(rf"(?P<path>)[:#]?{_LINES}")
 _WANTED_FILE = re.compile(rf"(?P<path>.+?)(?:[:#]{_LINES})?")

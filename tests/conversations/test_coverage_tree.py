@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from apps.conversations.coverage import coverage
 from apps.conversations.coverage_sheet import coverage_strips
 from apps.conversations.coverage_tree import MOST_FOLDERS, CoveredTree, covered_trees
+from apps.conversations.covered_repositories import covered_repositories
 from apps.conversations.models import Answer
 from apps.library.models import SourceFile
 from tests.conversations.room import Room, answered_room, plain  # noqa: F401 (fixture)
@@ -33,7 +36,14 @@ def tree_of(answer: Answer) -> CoveredTree:
 def asked(room: Room) -> Answer:
     """About a repository of which `tests/` was not ticked; the last slice of the pump is cited."""
     corpus = make_corpus(room.desk.workspace, "Code")
-    make_repository(corpus, FILES, "pump")
+    make_repository(
+        corpus,
+        FILES,
+        "pump",
+        commit="c0ffee",
+        skipped=[("node_modules/", "vendored", 900), *((f"docs/{one}.png", "image", 1) for one in range(9))],
+        findings=[("code/src/pump.py", 3, "Token", True), ("code/src/valve.py", 1, "Password", False)],
+    )
     question = make_question(make_conversation(corpus, room.people["alice"]))
     pump = SourceFile.objects.get(path="code/src/pump.py")
     answer = make_answer(question, f"By steps [[1:{pump.first_page + pump.page_count - 1}]].")
@@ -72,6 +82,38 @@ def test_the_sheet_shows_folders(asked: Answer, room: Room) -> None:
     words = plain(room.client("alice").get(room.url("coverage")))
     assert "Folder Files sent Cited Left out Tokens sent code/src/ 2 1 0" in words
     assert "files beside the folders 1 0 0" in words
+
+
+def test_what_was_not_read_and_the_secrets_are_told_with_the_folders(asked: Answer, room: Room) -> None:
+    asked.manifest[0] |= {
+        "commit": "c0ffee",
+        "files": 6,
+        "files_left_out": 1,
+        "paths": {"include": [], "exclude": ["/tests/"]},
+    }
+    asked.save(update_fields=["manifest"])
+    [repository] = covered_repositories(asked)
+    assert repository.to_json() == {
+        "ordinal": 1, "document_id": asked.manifest[0]["document_id"], "name": "pump", "commit": "c0ffee",
+        "files": 6, "files_left_out": 1, "include": [], "exclude": ["/tests/"], "skipped_count": 909,
+        "skipped": [
+            {"reason": "vendored", "count": 900, "paths": ["node_modules/"]},
+            {"reason": "image", "count": 9, "paths": [f"docs/{one}.png" for one in range(5)]},
+        ],
+        "masked_count": 1, "masked": [{"path": "code/src/pump.py", "line": 3, "kind": "Token"}],
+        "doubtful_count": 1, "doubtful": [{"path": "code/src/valve.py", "line": 1, "kind": "Password"}],
+    }  # fmt: skip
+    words = plain(room.client("alice").get(room.url("coverage")))
+    assert "1 file of it was not ticked" in words
+    assert "909 files were not read vendored 900 node_modules/ image 9 docs/0.png" in words
+    assert "1 masked, 1 doubtful masked Token code/src/pump.py:3 doubtful, sent Password" in words
+
+
+def test_an_answer_without_repositories_asks_nothing_of_them(
+    room: Room, django_assert_num_queries: Any
+) -> None:
+    with django_assert_num_queries(0):
+        assert covered_repositories(room.answer) == []
 
 
 def test_of_very_many_folders_the_lightest_are_summed(room: Room) -> None:

@@ -170,6 +170,8 @@ def leave_out_tests(answer: Answer, document: Document) -> None:
     answer.manifest[0]["ranges"] = [
         [row.first_page, row.first_page + row.page_count - 1] for row in kept if row.page_count
     ]
+    paths = {"include": [], "exclude": ["/tests/"]}
+    answer.manifest[0] |= {"commit": COMMIT, "files": 6, "files_left_out": 1, "paths": paths}
     answer.save(update_fields=["manifest"])
     question = answer.question
     question.selection = {
