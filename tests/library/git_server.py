@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-HOST = "localhost"
+HOST = "forge.example"
+"""No name server knows it: whoever comes here was told the address."""
 Answer = Callable[["Handler"], None]
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Ada",
@@ -101,7 +102,7 @@ class GitServer:
     tokens: dict[str, str] = field(default_factory=dict)
     """Authorization header that a repository wants, by the first part of its path."""
     protocol: str | None = None
-    """What clients are told apart from what they ask for: "" speaks the old protocol."""
+    """Spoken whatever clients ask for; "" is the old one."""
 
     @property
     def authority(self) -> str:
@@ -126,7 +127,7 @@ class Handler(BaseHTTPRequestHandler):
         elif self.headers.get("Authorization", "") != server.tokens.get(name, ""):
             self.reply(401, headers={"WWW-Authenticate": 'Basic realm="here"'})
         else:
-            self._run_backend()
+            self.run_backend()
 
     do_POST = do_GET
 
@@ -137,9 +138,18 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def _run_backend(self) -> None:
+    def run_backend(self, *, name: str = "", body: bytes | None = None) -> None:
+        """Answer as git does; name: of another repository. body: what came, where it was read already."""
+        status, content, headers = self.backend_reply(name=name, body=body)
+        self.reply(status, content, headers=headers)
+
+    def backend_reply(
+        self, *, name: str = "", body: bytes | None = None
+    ) -> tuple[int, bytes, dict[str, str]]:
         path, _, query = self.path.partition("?")
-        length = int(self.headers.get("Content-Length", 0))
+        if name:
+            path = "/".join(["", name, *path.split("/")[2:]])
+        content = self.body() if body is None else body
         protocol = self.headers.get("Git-Protocol", "")
         environment = {
             **PLAIN_GIT,
@@ -149,21 +159,21 @@ class Handler(BaseHTTPRequestHandler):
             "QUERY_STRING": query,
             "REQUEST_METHOD": self.command,
             "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-            "CONTENT_LENGTH": str(length),
+            "CONTENT_LENGTH": str(len(content)),
             "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
             "GIT_PROTOCOL": protocol if self.git_server.protocol is None else self.git_server.protocol,
         }
-        if self.headers.get("Transfer-Encoding") == "chunked":
-            content = b"".join(iter(self._chunk, b""))
-            environment["CONTENT_LENGTH"] = str(len(content))
-        else:
-            content = self.rfile.read(length)
         done = subprocess.run(
             ["git", "http-backend"], input=content, capture_output=True, env=environment, check=False
         )
-        head, _, body = done.stdout.partition(b"\r\n\r\n")
+        head, _, told = done.stdout.partition(b"\r\n\r\n")
         headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if line)
-        self.reply(int(headers.pop("Status", "200").split()[0]), body, headers=headers)
+        return int(headers.pop("Status", "200").split()[0]), told, headers
+
+    def body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            return b"".join(iter(self._chunk, b""))
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
     def _chunk(self) -> bytes:
         chunk = self.rfile.read(int(self.rfile.readline(), 16))

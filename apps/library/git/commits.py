@@ -192,6 +192,9 @@ class Remote:
             "limit": f"{limits.size_bytes // 1024**2:,} MiB",
             "seconds": round(limits.silent_seconds),
         }
+        if self.runner.size_bytes >= limits.size_bytes:
+            # Killed at the limit of a file, which the parent of the process does not tell.
+            return too_large(limits)
         if unsafe := _UNSAFE.search(written):
             return FetchFailed("git_unsafe", kind=unsafe[1])
         code = next((code for pattern, code in _CAUSES if re.search(pattern, written)), "git_failed")

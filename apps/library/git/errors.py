@@ -19,7 +19,8 @@ SENTENCES: dict[str, str] = {
     "git_redirected": "{host} sends on to another address, which is not followed. Open the address in a browser, and "
     "bring the one it ends at.",
     "git_not_smart": "{host} does not speak git's own protocol at this address, but plain files alone. Bring an archive.",
-    "git_empty": "The repository has no commit yet. Push one, and fetch it again.",
+    "git_empty": "The host names no branch at this address. Check the address; if the repository has no commit yet, push one, "
+    "and fetch it again.",
     "git_unknown_ref": "The repository has neither a branch nor a tag called “{ref}”. Check the name, capitals included.",
     "git_short_commit": "The host names only commits at the tip of a branch or tag, and {found} of them begin{s} with "
     "“{ref}”. Give the commit with all of its 40 characters.",

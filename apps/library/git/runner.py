@@ -100,6 +100,11 @@ class GitRunner:
     def repository(self) -> Path:
         return self.folder / "repository"
 
+    @property
+    def size_bytes(self) -> int:
+        """Of everything in the repository now."""
+        return _size_of(self.repository)
+
     def run(
         self,
         *arguments: str,
@@ -216,7 +221,7 @@ class _Watch:
         self.runner.on_tick()
         if now - self.runner.started_at > limits.seconds:
             raise FetchFailed("git_too_slow", minutes=round(limits.seconds / 60))
-        size = _size_of(self.runner.repository)
+        size = self.runner.size_bytes
         if size > limits.size_bytes:
             raise too_large(limits)
         if self._known != (self.seen_bytes, size):
