@@ -26,6 +26,7 @@ _WIDE_SAMPLE = 4_096
 # Shown as their pictures. Tab, line feed and form feed belong to text; a carriage return where it ends a line.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0d-\x1f\x7f]")
 _PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n\f"} | {0x7F: 0x2421}
+_UPPER_CONTROLS = re.compile(r"[\x80-\x84\x86-\x9f]")
 # Signs that turn the direction of text, so that code reads otherwise than it runs.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
@@ -43,6 +44,7 @@ _CODECS = (
 _DETECTION_SAMPLE = 8_192
 # Fewer bytes beyond ASCII say nothing about an alphabet; western letters are then the likeliest.
 _LEAST_EVIDENCE = 24
+_LIKELY_CHAOS = 0.07
 # Of well-formed characters beyond ASCII, how many stand beside a broken one where the text is UTF-8 nevertheless.
 _WELL_FORMED = 4
 
@@ -75,6 +77,8 @@ def decode(data: bytes) -> Decoded:
         return BINARY
     else:
         text, encoding, replaced = _decode_legacy(data)
+        if len(_UPPER_CONTROLS.findall(text)) > _MOST_CONTROLS * len(text):
+            return BINARY
     flags = []
     if _CONTROLS.search(text):
         text, had_others = _unify_line_ends(text)
@@ -182,9 +186,15 @@ def _detect(data: bytes) -> str:
             if len(sample) > _DETECTION_SAMPLE:
                 break
     if sum(byte > 0x7F for byte in sample) >= _LEAST_EVIDENCE:
-        best = from_bytes(sample, cp_isolation=list(_CODECS)).best()
-        if best is not None:
-            return best.encoding
+        matches = from_bytes(sample, cp_isolation=list(_CODECS))
+        if (best := matches.best()) is not None:
+            # Short texts fit several alphabets; the western one is the likeliest of those that fit.
+            fits = (
+                match.chaos < best.chaos + _LIKELY_CHAOS and match.coherence >= best.coherence
+                for match in matches
+                if "cp1252" in match.could_be_from_charset
+            )
+            return "cp1252" if any(fits) else best.encoding
     try:
         data.decode("cp1252")
     except UnicodeDecodeError:

@@ -6,18 +6,44 @@ and kept in the cache folder. A child can load nothing, so they are loaded befor
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kingfisher_sdk import Finding, Rules, Scanner
 
+_OWN_RULES = Path(__file__).with_name("secret_rules.yml")
+
 MASK = "•"
+MOST_PLACES = 1_000
+"""Told of one file; all that are certain are masked."""
 # What is left of a long secret, so that its owner knows which one it is.
 _SHOWN = 4
 _LEAST_SHOWN_LENGTH = 16
 # A longer line of a secret is masked shorter: its length tells nothing more.
 _LONGEST_MASK = 40
+
+# Addresses with a password: this rule finds the password in all of them, others the whole address once more.
+_ADDRESS = "betterleaks.generic-credential-uri"
+_SAME_AS_ADDRESS = frozenset(
+    {
+        "betterleaks.mongodb-connection-string",
+        "veles.secrets/bitbucketcredentials",
+        "veles.secrets/codecatalystcredentials",
+        "veles.secrets/codecommitcredentials",
+    }
+)
+# Forms without a doubt, whatever the scanner says of them: prefixes of their own.
+_CERTAIN = re.compile(r"veles\.secrets/|own\.connection-string|own\.netrc")
+# What stands for a password in documentation, tests and templates.
+_PLACEHOLDER = re.compile(
+    r"(?:my|your|the|db|user|some|test|super)?[-_ ]*(?:pass(?:wor[dt]|wd|phrase)?|pwd?|secret|token|key|changeme|foo|bar|baz"
+    r"|test|example|sample|dummy|fake|guest|root|admin|postgres|mysql|redis|rabbit|user(?:name)?|none|null|hunter2|x+|\*+|\.+)"
+    r"[-_]*\d{0,4}|.*(?:[<>{}$%]|example|placeholder|redacted|changeme).*|(.)\1*",
+    re.IGNORECASE,
+)
 
 _scanner: Scanner | None = None
 
@@ -42,7 +68,7 @@ def load(cache_folder: Path | None) -> None:
     global _scanner
     if _scanner is None:
         keep = {"cache": False} if cache_folder is None else {"cache_dir": cache_folder}
-        _scanner = Scanner(Rules(confidence="medium", **keep))
+        _scanner = Scanner(Rules([_OWN_RULES], confidence="medium", **keep))
 
 
 def mask(text: str) -> Masked:
@@ -51,51 +77,90 @@ def mask(text: str) -> Masked:
     load() must have run.
     """
     assert _scanner is not None, "load() first"
-    data = text.encode("utf-8", "surrogatepass")
-    found = [finding for finding in _scanner.scan(data) if finding.visible]
+    data = text.encode("utf-8", "replace")
+    found = [_Found.of(finding) for finding in _scanner.scan(data) if _counts(finding)]
     if not found:
         return Masked(text, ())
-    spans = sorted(
-        {
-            (
-                finding.location["start_offset"],
-                finding.location["end_offset"],
-                _kind(finding),
-                _is_certain(finding),
-            )
-            for finding in found
-        }
-    )
-    places = sorted({(data.count(b"\n", 0, start) + 1, kind, certain) for start, _, kind, certain in spans})
-    certain = [(start, end) for start, end, _, is_certain in spans if is_certain]
-    return Masked(
-        _without(data, certain).decode("utf-8", "surrogatepass") if certain else text,
-        tuple(SecretPlace(*place) for place in places),
-    )
+    found.sort(key=lambda each: (each.start, each.end))
+    spans = _merged((each.start, each.end) for each in found if each.is_certain)
+    # Of several rules that find the same thing the one that is certain names it.
+    places: dict[tuple[int, int], SecretPlace] = {}
+    line, at = 1, 0
+    for each in found:
+        line, at = line + data.count(b"\n", at, each.start), each.start
+        if each.is_certain or not _overlap(spans, each):
+            places.setdefault((each.start, each.end), SecretPlace(line, each.kind, each.is_certain))
+    return Masked(_without(data, spans) if spans else text, tuple(places.values())[:MOST_PLACES])
 
 
-def _is_certain(finding: Finding) -> bool:
-    return finding.confidence == "high"
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """start, end: in bytes."""
+
+    start: int
+    end: int
+    kind: str
+    is_certain: bool
+
+    @classmethod
+    def of(cls, finding: Finding) -> _Found:
+        place, rule = finding.location, finding.rule_id
+        is_certain = finding.confidence == "high" or rule == _ADDRESS or bool(_CERTAIN.match(rule))
+        return cls(place["start_offset"], place["end_offset"], _kind(finding), is_certain)
 
 
 def _kind(finding: Finding) -> str:
-    return finding.rule_id.rpartition("betterleaks.")[2]
+    """In words: `github pat`, `AWS access key`."""
+    if finding.rule_id == _ADDRESS:
+        return "password in an address"
+    source, _, name = finding.rule_id.partition(".")
+    if source == "own":
+        return finding.rule_name
+    return re.sub(r"\.\d+$", "", name).removeprefix("secrets/").replace("-", " ")
 
 
-def _without(data: bytes, spans: Iterable[tuple[int, int]]) -> bytes:
-    """spans: in order of their beginnings; they may overlap."""
+def _counts(finding: Finding) -> bool:
+    """Whether a finding is one for people: parts of others, doubles and placeholders are none."""
+    rule = finding.rule_id
+    if not finding.visible or rule in _SAME_AS_ADDRESS:
+        return False
+    by_place = rule == _ADDRESS or rule.startswith("own.")
+    return not (by_place and _PLACEHOLDER.fullmatch(finding.secret))
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """spans: in order of their beginnings. The same, without overlaps."""
+    merged: list[tuple[int, int]] = []
+    for start, end in spans:
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _overlap(spans: Sequence[tuple[int, int]], found: _Found) -> bool:
+    last = bisect_left(spans, (found.end, 0)) - 1
+    return last >= 0 and spans[last][1] > found.start
+
+
+def _without(data: bytes, spans: Iterable[tuple[int, int]]) -> str:
     parts = []
     at = 0
     for start, end in spans:
-        if end <= at:
-            continue
-        start = max(start, at)
         parts += [data[at:start], _masked(data[start:end].decode("utf-8", "replace")).encode()]
         at = end
-    return b"".join([*parts, data[at:]])
+    return b"".join([*parts, data[at:]]).decode("utf-8", "replace")
 
 
 def _masked(secret: str) -> str:
+    lines = secret.split("\n")
+    if len(lines) > 2 and lines[0].startswith("-----BEGIN"):
+        # What frames a key says what it is.
+        return "\n".join([lines[0], *map(_dots, lines[1:-1]), lines[-1]])
     shown = _SHOWN if len(secret) >= _LEAST_SHOWN_LENGTH else 0
-    lines = secret[shown:].split("\n")
-    return secret[:shown] + "\n".join(MASK * min(len(line), _LONGEST_MASK) for line in lines)
+    return secret[:shown] + "\n".join(map(_dots, secret[shown:].split("\n")))
+
+
+def _dots(line: str) -> str:
+    return MASK * min(len(line), _LONGEST_MASK)
