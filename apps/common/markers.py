@@ -48,13 +48,16 @@ _SINGLE = r"[0-9]{1,6}\s*[:：]\s*(?:p\.?\s*)?[0-9]{1,7}\s*[-‐‑‒–—−~
 
 # Chat-turn tokens of Llama and of those families that write them with a full-width bar.
 _TURN_SIGN = r"<(?=[|｜][^\s|｜]{1,100}[|｜]>)"
-# One look-ahead per kind: only the opening character is consumed, so overlapping ones are all seen.
+# One look-ahead per kind: only the opening character is consumed, so overlapping ones are all seen. It stands first,
+# so that a search passes over everything else at the speed of a comparison.
 _LOOK_ALIKE = re.compile(
-    rf"{_BRACKET}(?={_BRACKET}\s*[0-9]+\s*[:：])"
-    rf"|(?:(?<![A-Za-z0-9_)\]\[【［])\[|(?<![\[【［])[【［])(?<![\[【［] .)(?={_SINGLE})"
-    rf"|\[(?=\[{_PATH}:{_NUMBER}(?:{_GAP}[-–]{_GAP}{_NUMBER})?{_GAP}\]\])"
-    r"|<(?=evidence|/\s*evidence)"
-    rf"|{_TURN_SIGN}",
+    rf"[\[【［<](?:"
+    rf"(?<={_BRACKET})(?={_BRACKET}\s*[0-9]+\s*[:：])"
+    rf"|(?:(?<=\[)(?<![A-Za-z0-9_)\]\[【［]\[)|(?<=[【［])(?<![\[【［][【［]))(?<![\[【［] .)(?={_SINGLE})"
+    rf"|(?<=\[)(?=\[{_PATH}:{_NUMBER}(?:{_GAP}[-–]{_GAP}{_NUMBER})?{_GAP}\]\])"
+    r"|(?<=<)(?=evidence|/\s*evidence)"
+    r"|(?<=<)(?=[|｜][^\s|｜]{1,100}[|｜]>)"
+    r")",
     re.IGNORECASE,
 )
 

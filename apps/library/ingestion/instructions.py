@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import re
 
+import re2
+
 LONGEST_WORDS = 120
 
 _EARLIER = "previous|prior|above|earlier|preceding|foregoing|former|existing|initial|original|your|system|these|other"
@@ -118,7 +120,20 @@ _PHRASES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("[/inst]", "<<sys>>"), r"\[/inst\]|<</?sys>>"),
 )
 _PATTERNS = tuple((signs, re.compile(phrase)) for signs, phrase in _PHRASES)
-_ASCII_SIGNS = tuple({sign for signs, _ in _PHRASES for sign in signs if sign.isascii()})
+# All signs in one pass, in linear time.
+_ASCII_SIGNS = re2.compile(
+    "(?i)"
+    + "|".join(
+        sorted(
+            {
+                re2.escape(sign).replace(r"\ ", r"\s")
+                for signs, _ in _PHRASES
+                for sign in signs
+                if sign.isascii()
+            }
+        )
+    )
+)
 # How far a phrase may reach to both sides of its sign.
 _BEFORE, _BEHIND = 60, 160
 
@@ -129,8 +144,7 @@ _MORE = 40
 
 def speaks_to_model(text: str) -> bool:
     """text: as stored. Some microseconds for a page without signs."""
-    lowered = text.lower().replace("\n", " ")
-    if text.isascii() and not any(sign in lowered for sign in _ASCII_SIGNS):
+    if text.isascii() and not _ASCII_SIGNS.search(text):
         return False
     return _find(_plain(text)) is not None
 
