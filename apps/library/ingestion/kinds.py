@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal
 
+from apps.library.ingestion.source.decoding import decode, is_binary
+
 HEAD_BYTES = 2048
 
 REPOSITORY = "repository"
@@ -40,6 +42,33 @@ def _is_tar(head: bytes) -> bool:
     )
 
 
+# How files of other kinds begin, some of which hold no NUL so early.
+_OTHERS = (
+    b"%PDF-",
+    b"PK\3\4",
+    b"\x7fELF",
+    b"MZ",
+    b"{\\rtf",
+    b"\x89PNG",
+    b"GIF8",
+    b"\xff\xd8\xff",
+    b"\x1f\x8b",
+    b"\xd0\xcf\x11\xe0",
+)
+
+
+def _is_text(pattern: str = "") -> Callable[[bytes], bool]:
+    """Text, in whatever encoding, in which the pattern is found; its case and a byte order mark do not matter."""
+    found = re.compile(pattern, re.IGNORECASE)
+
+    def matches(head: bytes) -> bool:
+        if head.startswith(_OTHERS) or is_binary(head):
+            return False
+        return found.search(decode(head).text) is not None
+
+    return matches
+
+
 def _is_mobi(head: bytes) -> bool:
     # Type and creator of a Palm database.
     return head[60:68] in (b"BOOKMOBI", b"TEXtREAd")
@@ -60,6 +89,11 @@ class Kind:
     formats: tuple[str, ...] = ()
     document: Literal["pdf", "paged", "repository", "text"] = "paged"
     mismatch_code: str = "other_content"
+
+
+def _text(name: str, words: str, matches: Callable[[bytes], bool], *extensions: str) -> Kind:
+    # Downloads are plain text, whatever a browser could make of them.
+    return Kind(name, words, extensions, "text/plain", matches, (), "text")
 
 
 def _archive(content_type: str, matches: Callable[[bytes], bool], *extensions: str) -> Kind:
@@ -96,6 +130,15 @@ KINDS: tuple[Kind, ...] = (
     Kind("pnm", "PNM", (".pbm", ".pgm", ".ppm", ".pnm"), "image/x-portable-anymap", _holds(rb"\AP[1-7]\s"), ("PNM",)),
     # A download under its own type could be opened in a browser and run scripts there.
     Kind("svg", "SVG", (".svg",), "application/octet-stream", _holds(rb"<svg[\s>]"), ("SVG",)),
+    # As a picture of its pages it runs no script either; downloads as above.
+    Kind("html", "HTML", (".html", ".htm", ".xhtml"), "application/octet-stream", _is_text(r"<[a-z!?]"), ("HTML5", "XHTML")),
+    _text("text", "text", _is_text(), ".txt", ".text", ".log", ".rst", ".adoc", ".tex", ".json", ".xml", ".yaml", ".yml"),
+    _text("markdown", "Markdown", _is_text(), ".md", ".markdown"),
+    _text("csv", "CSV", _is_text(), ".csv", ".tsv"),
+    _text("jsonl", "JSON lines", _is_text(r"\A\s*[\[{\"\dtfn-]"), ".jsonl", ".ndjson"),
+    _text("vtt", "WebVTT", _is_text(r"\AWEBVTT\b"), ".vtt"),
+    _text("srt", "SubRip", _is_text(r"\d:\d\d[,.]\d{1,3}\s+-->\s+\d"), ".srt"),
+    _text("eml", "an e-mail", _is_text(r"\A(?:From |[!-9;-~]+:[ \t])"), ".eml"),
     _archive("application/zip", _begins(_ZIP, _EMPTY_ZIP), ".zip"),
     _archive("application/x-tar", _is_tar, ".tar"),
     _archive("application/gzip", _begins(b"\x1f\x8b"), ".tar.gz", ".tgz"),
@@ -105,6 +148,7 @@ KINDS: tuple[Kind, ...] = (
 
 PAGED_KINDS = tuple(kind for kind in KINDS if kind.formats)
 """What MuPDF opens."""
+TEXT_KINDS = tuple(kind for kind in KINDS if kind.document == "text")
 KIND_OF_EXTENSION = {extension: kind for kind in KINDS for extension in kind.extensions}
 KIND_OF_NAME = {kind.name: kind for kind in KINDS}
 ACCEPT = ",".join(KIND_OF_EXTENSION)

@@ -37,6 +37,7 @@ _ROOT = Path(__file__).resolve().parents[3]
 _JOB_MODULES = (
     "apps.library.ingestion.readers.pdf",
     "apps.library.ingestion.readers.paged",
+    "apps.library.ingestion.readers.text",
     "apps.library.ingestion.picture_jobs",
     "apps.library.ingestion.print_jobs",
 )

@@ -61,6 +61,14 @@ def epub(paragraphs: int = 12, *, chapter: str = "") -> bytes:
     )
 
 
+def html(paragraphs: int = 12) -> bytes:
+    sections = "".join(f"<h1>{title}</h1>{PARAGRAPH * paragraphs}" for title in CHAPTERS)
+    hidden = "<script>words('of a script')</script><p style='display:none'>words that nobody sees</p>"
+    return (
+        f"<!doctype html><html><head><title>Lease of an office</title></head><body>{sections}{hidden}</body></html>"
+    ).encode()
+
+
 def fb2(paragraphs: int = 12) -> bytes:
     sections = "".join(
         f"<section><title><p>{title}</p></title>{PARAGRAPH * paragraphs}</section>" for title in CHAPTERS

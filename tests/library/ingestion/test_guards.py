@@ -16,13 +16,15 @@ HEADS = {
     "fb2": b'<?xml version="1.0"?><FictionBook>',
     "png": b"\x89PNG\r\n\x1a\n", "jpeg": b"\xff\xd8\xff\xe0", "tiff": b"MM\0*", "gif": b"GIF89a", "bmp": b"BM",
     "jp2": b"\xff\x4f\xff\x51", "pnm": b"P6\n", "svg": b"<svg ",
+    "html": b"<!doctype html><p>Lease", "text": b"Lease", "markdown": b"# Lease", "csv": b"a,b\n", "jsonl": b'{"a": 1}\n',
+    "vtt": b"\xef\xbb\xbfWEBVTT\n", "srt": b"1\n00:00:01,000 --> 00:00:03,000\nLease\n", "eml": b"From: a@example.org\n",
     "application/zip": b"PK\x03\x04", "application/gzip": b"\x1f\x8b", "application/zstd": b"\x28\xb5\x2f\xfd",
     "application/x-xz": b"\xfd7zXZ\0", "application/x-tar": tarfile.TarInfo("src/a.py").tobuf(),
 }  # fmt: skip
 
 
 def head_of(kind: Kind) -> bytes:
-    return HEADS.get(kind.content_type) or HEADS[kind.name]
+    return HEADS[kind.content_type if kind.document == "repository" else kind.name]
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=[kind.extensions[0] for kind in KINDS])
@@ -46,7 +48,8 @@ def test_header_may_stand_within_the_first_1024_bytes() -> None:
     [
         ("lease.pdf", b"", "empty_file"),
         ("lease.pdf", b"<html>", "not_a_pdf"),
-        ("lease.html", PDF, "kind_not_accepted"),
+        ("lease.py", PDF, "kind_not_accepted"),
+        ("lease.html", PDF, "other_content"),
         ("lease", PDF, "kind_not_accepted"),
         ("lease.epub", PDF, "other_content"),
         ("lease.pdf", HEADS["png"], "not_a_pdf"),
@@ -60,6 +63,7 @@ def test_header_may_stand_within_the_first_1024_bytes() -> None:
         "empty",
         "other content",
         "other name",
+        "a PDF as HTML",
         "no extension",
         "a PDF as a book",
         "a picture as a PDF",
@@ -88,7 +92,8 @@ def test_size_is_held_to_the_byte() -> None:
 @pytest.mark.parametrize("code", SENTENCES)
 def test_every_code_has_a_sentence_with_its_numbers(code: str) -> None:
     numbers = dict.fromkeys(
-        ("limit", "found", "declared", "pages", "reason", "number", "kind", "place", "skipped"), 7
+        ("limit", "found", "declared", "pages", "reason", "number", "kind", "place", "skipped", "characters"),
+        7,
     )
     error = IngestionError(code, **numbers)
     assert error.code == code

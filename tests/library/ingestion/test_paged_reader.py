@@ -25,6 +25,7 @@ FLOWING: dict[str, Callable[[], bytes]] = {
     "epub": made.epub,
     "mobi": made.mobi,
     "fb2": made.fb2,
+    "html": made.html,
     "docx": made.docx,
 }
 PICTURES: dict[str, bytes] = {
@@ -93,7 +94,18 @@ def test_pages_that_flow_are_labelled_by_their_heading(kind: str) -> None:
     for title in made.CHAPTERS:
         begin = info.labels.index(title)
         assert title in pages[begin].text
-    assert info.labels[-1] == f"{made.CHAPTERS[-1]} · 2"
+    # A web page has no leaves between its chapters, so that the last one begins where the one before ends.
+    assert info.labels[-1] == f"{made.CHAPTERS[-1]} · {3 if kind == 'html' else 2}"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
+def test_html_is_read_in_its_own_encoding_and_without_what_nobody_sees(encoding: str) -> None:
+    content = made.html(1).decode().replace("</h1>", " – größer</h1>").encode(encoding)
+    _, pages = read("html", content)
+    text = "".join(page.text for page in pages)
+    assert "Notice – größer" in text
+    assert "script" not in text
+    assert "nobody sees" not in text
 
 
 def test_a_book_is_laid_out_the_same_way_each_time() -> None:

@@ -20,6 +20,9 @@ from apps.library.ingestion.pymupdf_lean import pymupdf
 from apps.library.ingestion.readers.base import DocumentInfo, PageText, ReadOptions
 from apps.library.ingestion.readers.document import MAX_TITLE, bounded, outline_of, read_loaded
 from apps.library.ingestion.readers.pdf import open_pdf
+from apps.library.ingestion.source.decoding import decode, load_codecs
+
+load_codecs()
 
 PAGE_WIDTH, PAGE_HEIGHT, FONT_SIZE = 450, 636, 11
 """Of files that flow, in points: the shape of A4 with lines of some seventy letters. Part of what a page number
@@ -31,6 +34,7 @@ _FLOWS = (
 _NOTES = {
     "pptx": ("Slides follow each other without a break; speaker notes, charts and drawings are not read.",),
     "docx": ("Headers, footers, comments and drawings are not read.",),
+    "html": ("Pictures, forms and whatever scripts would add are not read.",),
     "gif": ("Of a moving picture the first one is read.",),
 }
 
@@ -39,6 +43,9 @@ def open_paged(data: memoryview, password: str = "", *, kind: Kind) -> Any:
     """The open document, laid out where it flows; raises empty_file, damaged, locked or other_content."""
     if not len(data):
         raise IngestionError("empty_file")
+    if kind.name == "html":
+        # MuPDF takes every text for UTF-8, whatever it declares.
+        data = memoryview(decode(bytes(data)).text.encode("utf-8", "replace") or b" ")
     try:
         document = pymupdf.open(stream=data, filetype=kind.name)
     except (pymupdf.FileDataError, pymupdf.EmptyFileError) as error:
