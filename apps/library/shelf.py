@@ -47,13 +47,14 @@ def corpora_of(workspace: Workspace) -> list[ShelvedCorpus]:
 
 @require_safe
 def home(request: HtmxRequest) -> HttpResponse:
-    """The workspaces of a person; straight to the only one, and to its only corpus."""
+    """The workspaces of a person; straight to the only one, and to its only corpus, or the first of its samples."""
     workspaces = workspaces_of(request.user)
     if len(workspaces) != 1:
         return render(request, "workspaces/home.html", {"workspaces": workspaces})
-    only = list(Corpus.objects.filter(workspace=workspaces[0], deleted_at=None)[:2])
-    if len(only) == 1:
-        return redirect("library:corpus", workspaces[0].slug, only[0].pk)
+    corpora = list(Corpus.objects.filter(workspace=workspaces[0], deleted_at=None)[:3])
+    # Nobody has made a corpus here yet: one with a question ready to send is a better beginning than a list.
+    if corpora and (len(corpora) == 1 or all(corpus.suggested_question for corpus in corpora)):
+        return redirect("library:corpus", workspaces[0].slug, corpora[0].pk)
     return redirect("workspaces:detail", workspaces[0].slug)
 
 

@@ -1,4 +1,9 @@
+import io
+import os
 import re
+import subprocess
+import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -7,6 +12,7 @@ from apps.conversations.models import Verdict
 from apps.library.ingestion.pymupdf_lean import pymupdf
 from apps.library.ingestion.readers.base import ReadOptions
 from apps.library.ingestion.readers.pdf import PdfReader
+from apps.library.sample_corpus import REPOSITORY, repository_tar
 from apps.library.samples import make_samples, office_lease, reading_with_proof
 
 SAMPLES = {"office-lease": make_samples.make_lease, "reading-with-proof": make_samples.make_guide}
@@ -69,3 +75,35 @@ def test_the_guide_promises_one_pass_and_nothing_more() -> None:
     assert "One pass reads everything" in guide
     assert "passes" not in guide.replace("the passes, the documents", "")
     assert "thorough" not in guide
+
+
+def test_the_sample_repository_works_and_its_notice_is_that_of_the_lease(tmp_path: Path) -> None:
+    with tarfile.open(fileobj=io.BytesIO(repository_tar())) as tar:
+        tar.extractall(tmp_path, filter="data")
+    folder = tmp_path / REPOSITORY
+    ran = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-c",
+            os.devnull,
+            "--rootdir",
+            ".",
+            "-p",
+            "no:cacheprovider",
+            "tests",
+        ],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": ".", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "5 passed" in ran.stdout, ran.stdout + ran.stderr
+
+    pages = dict(texts(committed("office-lease").read_bytes()))
+    days = re.search(r"NOTICE_DAYS = (\d+)", (folder / "notice_dates" / "notice.py").read_text())
+    assert days is not None
+    assert f"{days[1]} days’ written notice" in " ".join(pages["3"].split())

@@ -1,0 +1,1 @@
+"""When an office lease can end, and what ending it early costs."""
