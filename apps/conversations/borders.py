@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from apps.common.folding import fold, fold_plain
+from apps.common.folding import fold_plain
 from apps.conversations.marker_grammar import PageKey
 from apps.conversations.verification import (
     SHORTEST_QUOTE_CHARACTERS,
     SHORTEST_QUOTE_WORDS,
     PageTexts,
-    find_exact,
+    find_places,
 )
 from apps.conversations.words import split_words
 
@@ -50,7 +50,8 @@ def find_across(quote: str, page_key: PageKey, last: int | None, pages: PageText
     words = split_words(quote)
     if len(words) < SHORTEST_QUOTE_WORDS or len(quote) < SHORTEST_QUOTE_CHARACTERS:
         return None
-    quote = quote[words[0].start : words[-1].end]
+    if not pages.is_code(page_key):
+        quote = quote[words[0].start : words[-1].end]
     ordinal, first = page_key
     for number in range(first - 1, min(last or first, first + _MOST_PAGES) + 1):
         found = _over_the_end(quote, (ordinal, number), pages)
@@ -67,13 +68,15 @@ def _over_the_end(quote: str, key: PageKey, pages: PageTexts) -> Across | None:
         return None
     # Left and right pages of a book have headers of their own.
     texts = [(number + by, pages.text((ordinal, number + by))) for by in (-1, 0, 1, 2)]
-    folded, words = fold_plain(quote), split_words(quote)
+    is_code = pages.is_code(key)
+    if is_code:
+        texts = []  # where no line is a header or a footer
     for end in _ends(left, [(at - number, text) for at, text in texts if text and at != number]):
         for start in _starts(
             right, [(at - number - 1, text) for at, text in texts if text and at != number + 1]
         ):
-            joined = fold(f"{left[:end]}\n{right[start:]}")
-            for begins, stops in find_exact(folded, words, joined):
+            joined = f"{left[:end]}\n{right[start:]}"
+            for begins, stops in find_places(quote, joined, is_code=is_code):
                 if begins < end < stops - 1:
                     return Across(key, (begins, end), following, (start, start + stops - end - 1))
     return None

@@ -33,7 +33,7 @@ _TAG_BEGUN = re.compile(
 )
 _SPECIAL = re.compile(r"[<\[【［`~\n]")
 _FENCE_LINE = re.compile(r"(`{3,}|~{3,})([^\n]*)\n")
-_MAYBE_FENCE_END = re.compile(r"[ \t>]*[`~]*[ \t]*\Z")
+_MAYBE_FENCE_END = re.compile(r"[ \t>]*[`~]*[ \t>]*\Z")
 
 # How much of a stream may be held back until a decision: each is a window over the text from the
 # character in question, so that decisions depend on the text and never on how it was cut.

@@ -8,19 +8,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from apps.common.folding import fold, fold_plain, places_of
+from apps.common.folding import fold_plain, places_of
 from apps.conversations.borders import Across, Span, find_across
 from apps.conversations.marker_grammar import EvidenceLine, PageKey, SentPages, canonical_marker
 from apps.conversations.models import Answer, Evidence, Verdict
 from apps.conversations.page_folds import page_folds
+from apps.conversations.prose_quotes import EDGES
 from apps.conversations.selection import sent_pages
-from apps.conversations.source_lines import first_line, path_of
-from apps.conversations.verification import EDGES, Verification, find_exact, line_range, verify_quote
-from apps.conversations.words import split_words
+from apps.conversations.source_lines import first_line, is_code, path_of
+from apps.conversations.verification import Verification, find_places, line_range, verify_quote
 from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.quotes import PageWords, find_boxes
 from apps.library.ingestion.sandbox import ChildDied, ChildFailed
-from apps.library.models import Page, Revision
+from apps.library.models import Document, Page, Revision
 from apps.library.pictures import PicturesBusy, page_words
 from apps.library.viewer import DRAWN_KINDS
 
@@ -54,6 +54,13 @@ class ManifestPages:
         """The page's printed label, or its number while it has none."""
         page = self._page(key)
         return (page and page[1]) or str(key[1])
+
+    def is_code(self, key: PageKey) -> bool:
+        return self.is_repository(key[0]) and is_code(self.label(key))
+
+    def is_repository(self, ordinal: int) -> bool:
+        entry = self.documents.get(ordinal)
+        return entry is not None and entry["kind"] == Document.Kind.REPOSITORY
 
     def _page(self, key: PageKey) -> tuple[str, str] | None:
         """Text and label; None for one that was deleted while the answer was written."""
@@ -124,11 +131,10 @@ class EvidenceChecker:
         if key is None or text is None or fold_plain(quote) in fold_plain(text):
             return None
         across = find_across(quote, key, last, self.pages)
-        # The end of one file and the beginning of the next are no running text.
-        if across and path_of(self.pages.label(across.page_key)) != path_of(
-            self.pages.label(across.next_key)
-        ):
-            return None
+        if across and self.pages.is_repository(key[0]):
+            labels = self.pages.label(across.page_key), self.pages.label(across.next_key)
+            # The end of one file and the beginning of the next are no running text.
+            return across if path_of(labels[0]) == path_of(labels[1]) else None
         return across
 
     def _place(self, row: Evidence, key: PageKey, found: Verification) -> None:
@@ -173,11 +179,11 @@ class EvidenceChecker:
 
     def _count_places(self, quote: str, key: PageKey, times: int) -> Iterator[dict[str, Any]]:
         """The pages on which the words stand, in the order of documents and pages."""
-        words = split_words(quote.strip(EDGES))
         folded = fold_plain(quote.strip(EDGES))
         for listed in sorted({key, *self.pages.search(folded)}):
             if listed != key:
-                times_there = len(find_exact(folded, words, fold(self.pages.text(listed) or "")))
+                text, is_code = self.pages.text(listed) or "", self.pages.is_code(listed)
+                times_there = len(find_places(quote, text, is_code=is_code))
             else:
                 times_there = times
             if times_there:
@@ -214,8 +220,7 @@ def boxes_of_span(words: PageWords, text: str, start: int, end: int) -> list[lis
 
 def boxes_of_quote(words: PageWords, text: str, quote: str) -> list[list[float]]:
     """Boxes of all places of a page where a quote stands word for word."""
-    quote = quote.strip(EDGES)
-    spans = find_exact(fold_plain(quote), split_words(quote), fold(text))
+    spans = find_places(quote, text)
     return [box for span in spans for box in boxes_of_span(words, text, *span)]
 
 

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from apps.common.folding import fold, fold_plain
-from apps.conversations.verification import find_exact
-from apps.conversations.words import split_words
+from apps.conversations.verification import find_places
 
 
-def quoted_spans(text: str, quotes: Iterable[str]) -> tuple[tuple[int, int], ...]:
+def quoted_spans(text: str, quotes: Iterable[str], *, is_code: bool = False) -> tuple[tuple[int, int], ...]:
     """Places (start, end exclusive, code points) where quotes stand word for word; apart and ascending."""
-    page = fold(text)
-    found = sorted(
-        place for quote in quotes for place in find_exact(fold_plain(quote), split_words(quote), page)
-    )
+    found = sorted(place for quote in quotes for place in find_places(quote, text, is_code=is_code))
     apart: list[tuple[int, int]] = []
     for start, end in found:
         if apart and start <= apart[-1][1]:

@@ -5,12 +5,22 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable
+from functools import cached_property
+from pathlib import PurePosixPath
 from typing import Any
 
 from apps.conversations.marker_grammar import PageOfLine, SentPages
 from apps.library.models import Document, Page
 
-_LABEL = re.compile(r"(?P<path>.+):(?P<first>[0-9]{1,9})[–-](?P<last>[0-9]{1,9})")
+_LINES = r"(?P<first>[0-9]{1,9})(?:[–-](?P<last>[0-9]{1,9}))?"
+_LABEL = re.compile(rf"(?P<path>.+):{_LINES}", re.DOTALL)
+_TEXT_LABEL = re.compile(rf"(?:.+ · )?lines? {_LINES}", re.DOTALL)
+
+# Files of words, whose quotes are compared as those of any document; everything else is compared sign by sign.
+_PROSE = frozenset((".md", ".markdown", ".rst", ".adoc", ".org", ".txt", ".text", ".tex", ".po"))
+_PROSE_NAMES = frozenset(
+    ("README", "LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS", "CHANGELOG", "NEWS")
+)
 
 _Slice = tuple[int, int, int, int]
 """(first line, last line, ordinal, page number)"""
@@ -19,7 +29,8 @@ _Slice = tuple[int, int, int, int]
 class SourceLines:
     """Finds pages by path and line; call it as `PageOfLine`.
 
-    A path that two documents of the prompt have names neither: the model did not say which one it means.
+    A path that two documents of the prompt have names neither: the model did not say which one it means. One that a
+    model cut at its beginning (`app.py` for `src/app.py`) names the only file that was sent and ends so, if there is one.
     """
 
     def __init__(self, pages: Iterable[tuple[int, int, str]]) -> None:
@@ -27,18 +38,31 @@ class SourceLines:
         self._slices: dict[str, list[_Slice]] = {}
         for ordinal, number, label in pages:
             if match := _LABEL.fullmatch(label):
-                place = (int(match["first"]), int(match["last"]), ordinal, number)
+                place = (int(match["first"]), int(match["last"] or match["first"]), ordinal, number)
                 self._slices.setdefault(match["path"], []).append(place)
         for slices in self._slices.values():
             slices.sort()
 
     def __call__(self, path: str, first: int, last: int) -> tuple[int, int, int] | None:
         """(ordinal, first page, last page) of these lines, 1-based; None when they were not sent."""
-        slices = self._slices.get(path.strip().removeprefix("./"), [])
+        path = path.strip().removeprefix("./").removeprefix("/")
+        slices = self._slices.get(path) or self._slices.get(self._whole(path), [])
         if len({ordinal for _, _, ordinal, _ in slices}) != 1:
             return None
         begins, ends = _holding(slices, min(first, last)), _holding(slices, max(first, last))
         return (begins[2], begins[3], ends[3]) if begins and ends else None
+
+    def _whole(self, path: str) -> str:
+        """The only path that ends so; empty where none does, or several do."""
+        found = [one for one in self._by_name.get(path.rpartition("/")[2], ()) if one.endswith(f"/{path}")]
+        return found[0] if len(found) == 1 else ""
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        names: dict[str, list[str]] = {}
+        for path in self._slices:
+            names.setdefault(path.rpartition("/")[2], []).append(path)
+        return names
 
 
 def _holding(slices: list[_Slice], line: int) -> _Slice | None:
@@ -63,9 +87,15 @@ def path_of(label: str) -> str:
 
 
 def first_line(label: str) -> int:
-    """The first line of a slice by its label, 1-based; 1 for a page that is no slice."""
-    match = _LABEL.fullmatch(label)
+    """The first line of a slice of a file or of a text by its label, 1-based; 1 for a page that is no slice."""
+    match = _LABEL.fullmatch(label) or _TEXT_LABEL.fullmatch(label)
     return int(match["first"]) if match else 1
+
+
+def is_code(label: str) -> bool:
+    """Whether a slice is of a file in which every sign counts; not so of documentation, and of no slice at all."""
+    path = PurePosixPath(path_of(label))
+    return bool(path.name) and path.suffix.lower() not in _PROSE and path.stem.upper() not in _PROSE_NAMES
 
 
 def _labels(entry: dict[str, Any]) -> Iterable[tuple[int, str]]:

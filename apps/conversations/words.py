@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 # Scripts without spaces are compared character by character.
-_CHARACTER_SCRIPTS = (
+CHARACTER_SCRIPTS = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af"
 )
 # Accents written apart and vowel signs: part of the word, though Python's `\w` leaves them out.
@@ -17,9 +17,9 @@ _MARKS = "".join(
 )
 _SUPERSCRIPTS = "\u2070\u00b9\u00b2\u00b3\u2074-\u2079"
 DASH = "[-‐‑‒–—−]"
-_ALNUM = rf"[^\W_{_CHARACTER_SCRIPTS}]"
+_ALNUM = rf"[^\W_{CHARACTER_SCRIPTS}]"
 _TOKEN = re.compile(
-    rf"[{_CHARACTER_SCRIPTS}]"
+    rf"[{CHARACTER_SCRIPTS}]"
     # Fewer without their article than with it.
     r"|(?<![^\W_])[Aa]\s+(?:few|little)(?![^\W_])"
     # A currency printed close to its amount.

@@ -186,7 +186,7 @@ def linked(html: str) -> set[tuple[int, int]]:
 SLICES = [
     (5, 1, "src/app.py:1–120"), (5, 2, "src/app.py:121–240"), (5, 3, "src/app.py:241–250"),
     (5, 4, "app/[id]/page.tsx:1–9"), (5, 5, "README.md:1–3"), (6, 1, "README.md:1–8"), (6, 2, "xii"),
-    (6, 3, "C:/odd:name.txt:1-4"),
+    (6, 3, "C:/odd:name.txt:1-4"), (7, 1, "deep/one.py:7"), (7, 2, "a/same.py:1–2"), (7, 3, "b/same.py:1–2"),
 ]  # fmt: skip
 
 
@@ -204,7 +204,14 @@ SLICES = [
         ("app/[id]/page.tsx", 9, 9, (5, 4, 4)),
         ("C:/odd:name.txt", 2, 2, (6, 3, 3)),
         ("README.md", 2, 2, None),
-        ("app.py", 2, 2, None),
+        ("/src/app.py", 2, 2, (5, 1, 1)),
+        ("app.py", 2, 2, (5, 1, 1)),
+        ("[id]/page.tsx", 9, 9, (5, 4, 4)),
+        ("p.py", 2, 2, None),
+        ("lib/app.py", 2, 2, None),
+        ("one.py", 7, 7, (7, 1, 1)),
+        ("same.py", 1, 1, None),
+        ("", 1, 1, None),
         ("xii", 1, 1, None),
     ],
 )

@@ -40,6 +40,7 @@ class Pair:
     page: str
     quote: str
     printed: str
+    is_code: bool = False
 
     def __str__(self) -> str:
         return f"{self.source}, {self.kind}: {self.quote[:60]}"
@@ -48,24 +49,27 @@ class Pair:
 def read_pairs() -> Iterator[Pair]:
     for path in sorted((Path(__file__).parent / "pairs").glob("*.toml")):
         table = tomllib.loads(path.read_text())
+        is_code = table.get("is_code", False)
         for part in EXPECTED.keys() & table.keys():
             for kind, quotes in table[part].items():
                 for marked in quotes:
                     quote, printed = _CHANGE.sub(r"\2", marked), _CHANGE.sub(r"\1", marked)
-                    yield Pair(path.stem, part, kind, table["page"], quote, printed)
+                    shown = f"code: {kind}" if is_code else kind
+                    yield Pair(path.stem, part, shown, table["page"], quote, printed, is_code)
 
 
 PAIRS = sorted(read_pairs(), key=str)
 
 
-def check(quote: str, **pages: str) -> Verification:
-    """A quote said to stand on page `here`; pages by the names of their keys."""
+def check(pair: Pair, quote: str = "", **pages: str) -> Verification:
+    """The pair's quote, or another, said to stand on page `here`; pages by the names of their keys."""
     texts = {
         HERE: pages.get("here", UNRELATED),
         ELSEWHERE: pages.get("elsewhere", UNRELATED),
         ELSEWHERE_TOO: pages.get("elsewhere_too", UNRELATED),
     }
-    return verify_quote(quote, HERE, FoldedPages(texts.__getitem__, texts))
+    pages_sent = FoldedPages(texts.__getitem__, texts, is_code=pair.is_code)
+    return verify_quote(quote or pair.quote, HERE, pages_sent)
 
 
 def test_there_are_four_hundred_pairs_and_none_is_there_twice() -> None:
@@ -75,7 +79,7 @@ def test_there_are_four_hundred_pairs_and_none_is_there_twice() -> None:
 
 @pytest.mark.parametrize("pair", PAIRS, ids=str)
 def test_a_planted_quote_gets_its_verdict(pair: Pair) -> None:
-    found = check(pair.quote, here=pair.page)
+    found = check(pair, here=pair.page)
     assert found.verdict in EXPECTED[pair.part], found
     if found.verdict in {"close", "altered"}:
         assert found.differences, "a reader must be told what differs"
@@ -84,25 +88,25 @@ def test_a_planted_quote_gets_its_verdict(pair: Pair) -> None:
 def test_the_words_without_their_change_stand_on_the_page() -> None:
     for pair in PAIRS:
         if pair.quote != pair.printed:
-            assert check(pair.printed, here=pair.page).verdict == "exact", pair.printed
+            assert check(pair, pair.printed, here=pair.page).verdict == "exact", pair.printed
 
 
 def test_a_quote_is_pointed_to_the_one_page_that_has_it_and_to_no_other() -> None:
     for pair in PAIRS:
         if pair.part == "exact":
-            assert check(pair.quote).verdict == "not_found"
-            found = check(pair.quote, elsewhere=pair.page)
+            assert check(pair).verdict == "not_found"
+            found = check(pair, elsewhere=pair.page)
             assert (found.verdict, found.page_key) == ("elsewhere", ELSEWHERE), pair
-            found = check(pair.quote, here=pair.page, elsewhere=pair.page)
+            found = check(pair, here=pair.page, elsewhere=pair.page)
             assert (found.verdict, found.page_key) == ("exact", HERE), pair
-            found = check(pair.quote, elsewhere=pair.page, elsewhere_too=pair.page)
+            found = check(pair, elsewhere=pair.page, elsewhere_too=pair.page)
             assert (found.verdict, found.start) == ("not_found", None), pair
 
 
 def test_a_changed_quote_is_never_pointed_anywhere() -> None:
     for pair in PAIRS:
         if pair.part == "altered":
-            assert check(pair.quote, elsewhere=pair.page).verdict == "not_found", pair
+            assert check(pair, elsewhere=pair.page).verdict == "not_found", pair
 
 
 def test_the_table_in_the_readme_is_what_these_pairs_get() -> None:
@@ -116,7 +120,7 @@ def table_of_results() -> str:
     for part in EXPECTED:
         for pair in PAIRS:
             if pair.part == part:
-                found = check(pair.quote, here=pair.page)
+                found = check(pair, here=pair.page)
                 rows.setdefault((part, pair.kind), Counter())[found.verdict] += 1
     lines = [
         f"| Pairs | | {' | '.join(f'`{verdict}`' for verdict in verdicts)} |",
