@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import CDPSession, Locator, Page, expect
 
 from tests.browser.conftest import Desk
+from tests.browser.dropping import drop
 from tests.factories import pdf_bytes
 from tests.services import wait_for
 
@@ -196,3 +197,96 @@ def test_without_scripts_the_form_posts(desk: Desk, tmp_path: Path) -> None:
     page.set_input_files("input[type=file]", file)
     page.get_by_role("button", name="Upload").click()
     expect(document(page, "plain.pdf")).to_be_visible()
+
+
+def write_folder(folder: Path) -> Path:
+    """A small repository with what is left out, kept in git, or brought otherwise."""
+    files = {
+        "rents/src/rent.py": "def rent():\n    # falcon: the rent is due on the third day\n    return 1850\n",
+        "rents/src/deep/näme.py": "GREETING = 'osprey'\n",
+        "rents/tests/test_rent.py": "def test_rent():\n    assert 'kestrel'\n",
+        "rents/docs/heron.md": "The heron stands in the docs.\n",
+        "rents/.gitignore": "*.log\n",
+        "rents/noise.log": "a buzzard nobody shall read\n",
+        "rents/.git/HEAD": "ref: refs/heads/main\n",
+        "rents/yarn.lock": "# a lock file\n",
+    }
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    write_pdf(folder / "rents" / "lease.pdf")
+    return folder / "rents"
+
+
+def test_a_dropped_folder_is_read_and_asked_about_but_for_what_is_unticked(
+    desk: Desk, tmp_path: Path
+) -> None:
+    _, path = desk.corpus("Dropped")
+    page = desk.page()
+    page.goto(path)
+    drop(page, write_folder(tmp_path))
+    expect(row(page).filter(has_text="lease.pdf")).to_contain_text("rents holds a document (lease.pdf)")
+    entry = page.locator(".document", has_text="rents")
+    expect(entry).to_have_class(re.compile("ready"), timeout=40_000)
+    expect(entry.locator(".document-name")).to_have_text(re.compile("^CODErents$"))
+
+    entry.locator(".tree-root > summary").click()
+    page.get_by_label("Ask about tests/").uncheck()
+    src = entry.locator(".tree-folder", has_text="src/")
+    src.locator("summary").first.click()
+    page.get_by_label("Ask about src/deep/").uncheck()
+    for name in ("Ask about src/", "Ask about rents"):
+        box = page.get_by_label(name, exact=True)
+        expect(box).to_have_js_property("indeterminate", True)
+    expect(entry).to_have_class(re.compile("partly"))
+
+    page.locator("#question-text").fill("When is the rent due?")
+    expect(page.locator("#plan strong")).to_be_visible()
+    page.locator("#ask-button").click()
+    page.locator(".answer.done").wait_for(timeout=30_000)
+    sent = "".join(message["content"] for message in desk.house.provider.messages())
+    assert "falcon" in sent
+    assert "heron" in sent
+    for left_out in ("kestrel", "osprey", "buzzard", "a lock file"):
+        assert left_out not in sent
+
+    page.get_by_role("button", name="Bring them too").click()
+    expect(document(page, "lease.pdf")).to_be_visible()
+
+
+def test_an_empty_folder_says_so(desk: Desk, tmp_path: Path) -> None:
+    _, path = desk.corpus("Nothing")
+    (tmp_path / "empty" / ".git").mkdir(parents=True)
+    page = desk.page()
+    page.goto(path)
+    drop(page, tmp_path / "empty")
+    expect(row(page)).to_contain_text("There is no file in this folder")
+
+
+def test_a_chosen_folder_of_documents_is_brought_file_by_file(desk: Desk, tmp_path: Path) -> None:
+    _, path = desk.corpus("Singly")
+    for name in ("one.pdf", "deep/two.pdf"):
+        (tmp_path / "room" / name).parent.mkdir(parents=True, exist_ok=True)
+        write_pdf(tmp_path / "room" / name)
+    page = desk.page()
+    page.goto(path)
+    page.set_input_files("input[webkitdirectory]", tmp_path / "room")
+    expect(document(page, "one.pdf")).to_be_visible()
+    expect(document(page, "two.pdf")).to_be_visible()
+
+
+def test_a_pasted_address_opens_the_form_with_it(desk: Desk) -> None:
+    _, path = desk.corpus("Pasted")
+    page = desk.page()
+    page.goto(path)
+    page.evaluate(
+        """() => {
+            const clipboardData = new DataTransfer();
+            clipboardData.setData("text/plain", " https://code.example.org/rents.git\\n");
+            document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
+        }"""
+    )
+    expect(page.locator("#git-form [name=url]")).to_have_value("https://code.example.org/rents.git")
+    page.keyboard.press("Escape")
+    expect(page.locator("#git-dialog")).not_to_be_visible()
