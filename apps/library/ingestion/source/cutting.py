@@ -8,7 +8,7 @@ everything else counts them; form feeds and Unicode's separators stay inside of 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 MAX_LINES = 120
@@ -18,7 +18,8 @@ LONGEST_LINE = 1_000_000
 
 # A cut may shorten a page to this share of what would fit, so that it falls at a better place.
 _LEAST_SHARE = 0.6
-_DEEPEST = 24
+# How much better or worse a line begins a page, beside one sign of indentation.
+_DEEPEST, _AFTER_BLANK, _OPENING, _CLOSING = 24, 8, 6, -12
 
 _WORDS_BEFORE = (
     "abstract|async|const|default|export|extern|final|friend|inline|internal|local|open|override|private"
@@ -85,9 +86,8 @@ def _end_of_slice(lines: Sequence[str], first: int) -> int:
     if full == len(lines) or full == first + 1:
         return full
     least = first + max(1, int((full - first) * _LEAST_SHARE))
-    places = [at for at in range(least, full + 1) if not lines[at].isspace()]
-    if places:
-        return max(places, key=lambda at: (_merit(lines, at), at))
+    if place := _best_place(lines, range(full, least - 1, -1)):
+        return place
     # The page would end in a long blank run: better to begin the next one before it than within.
     return next((at for at in range(least - 1, first, -1) if not lines[at].isspace()), full)
 
@@ -103,15 +103,22 @@ def _full_end(lines: Sequence[str], first: int) -> int:
     return last
 
 
-def _merit(lines: Sequence[str], at: int) -> int:
-    """How good a place the beginning of this line is to begin a page."""
-    line = lines[at]
-    indentation = len(line) - len(line.lstrip(" \t")) + 3 * line.count("\t", 0, _DEEPEST)
-    merit = -min(indentation, _DEEPEST)
-    if lines[at - 1].isspace():
-        merit += 8
+def _best_place(lines: Sequence[str], places: Iterable[int]) -> int:
+    """Where the line is that best begins a page, of equal ones the first in places; 0 where all are blank."""
+    best, best_merit = 0, -1_000
+    for at in places:
+        line = lines[at]
+        if line.isspace():
+            continue
+        indentation = len(line) - len(line.lstrip(" \t")) + 3 * line.count("\t", 0, _DEEPEST)
+        merit = _AFTER_BLANK * lines[at - 1].isspace() - min(indentation, _DEEPEST)
+        # Words are looked at only where they could decide.
+        if merit + _OPENING > best_merit and (merit := merit + _merit_of_words(line)) > best_merit:
+            best, best_merit = at, merit
+    return best
+
+
+def _merit_of_words(line: str) -> int:
     if _CLOSES.match(line):
-        merit -= 12
-    elif _OPENS.match(line):
-        merit += 6
-    return merit
+        return _CLOSING
+    return _OPENING if _OPENS.match(line) else 0
