@@ -10,6 +10,10 @@ RUN python -m venv /venv \
     && /venv/bin/python -m pip uninstall --yes pip
 
 FROM python:3.12-slim-bookworm
+# For repositories by address.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates git \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin docanalyst \
     && install --directory --owner docanalyst --mode 0700 /data
 COPY --from=packages /venv /venv

@@ -149,9 +149,13 @@ def is_older(workspace_id: uuid.UUID, revision_id: uuid.UUID, age: timedelta) ->
 
 
 def remove_half_uploads(age: timedelta) -> None:
-    """Delete what cut uploads left in the upload folder."""
+    """Delete what cut uploads left in the upload folder, and folders of repositories whose worker was killed."""
     oldest = time.time() - age.total_seconds()
     for path in settings.FILE_UPLOAD_TEMP_DIR.iterdir():
         with suppress(FileNotFoundError):
-            if path.is_file() and path.stat().st_mtime < oldest:
+            if path.stat().st_mtime >= oldest:
+                continue
+            if path.is_file():
                 path.unlink()
+            else:
+                shutil.rmtree(path)

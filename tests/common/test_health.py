@@ -47,6 +47,7 @@ def test_ready_when_every_part_is_there(db, own_redis):
         "redis": "ok",
         "storage": "ok",
         "parsers": "ok",
+        "git": "ok",
         "worker ingest": "ok",
         "worker answers": "ok",
     }

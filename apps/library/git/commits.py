@@ -40,6 +40,7 @@ _CAUSES: tuple[tuple[str, str], ...] = (
     (r"No space left on device", "disk_full"),
     (r"returned error: 5\d\d|Failed to connect|Could(n't| not) (connect|resolve)|SSL|TLS|certificate", "git_unreachable"),
     (r"Connection (refused|timed out|reset)|Empty reply|Recv failure|Send failure|timed out", "git_unreachable"),
+    (r"bad pack header|invalid index-pack output", "git_damaged"),
     (r"not valid: is this a git repository|protocol error|invalid .*response|bad line length", "git_not_smart"),
     (r"index-pack|pack|early EOF|missing (blob|tree|commit)|did not send all|bad object|corrupt", "git_damaged"),
 )  # fmt: skip

@@ -33,8 +33,8 @@ from apps.library.uploads import refusing_full_disk
 from apps.workspaces.access import NO_ROW
 
 TAR = "application/x-tar"
-FOLDERS = "git-*"
-"""Where commits are fetched to, in the upload folder; what a killed worker left there goes with half uploads."""
+FOLDER = "git-{revision}"
+"""Where a commit is fetched to, in the upload folder; what a killed worker left there goes with half uploads."""
 _SHOW_SECONDS = 1.0
 
 
@@ -181,7 +181,7 @@ def _refusals_as_failures() -> Iterator[None]:
 @contextmanager
 def _private_folder(revision: Revision) -> Iterator[Path]:
     """A folder of this revision alone, empty; one that an earlier attempt left is removed first."""
-    folder = settings.FILE_UPLOAD_TEMP_DIR / FOLDERS.replace("*", str(revision.pk))
+    folder = settings.FILE_UPLOAD_TEMP_DIR / FOLDER.format(revision=revision.pk)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
     try:

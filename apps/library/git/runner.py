@@ -66,6 +66,12 @@ def why_missing() -> str:
     return ""
 
 
+def git_readiness() -> str:
+    """For /readyz: `ok`, with what is wanting behind it; everything else works without git."""
+    reason = _missing()
+    return f"ok, without repositories by address: {reason.rstrip('.')}" if reason else "ok"
+
+
 @cache
 def _missing() -> str:
     git = shutil.which("git")
