@@ -10,8 +10,9 @@ from charset_normalizer import from_bytes
 
 # Where git looks for a NUL, and calls a file binary when there is one.
 _BINARY_SAMPLE = 8_000
-# Share of other control characters above which bytes are no text either.
-_MOST_CONTROLS = 0.1
+# Share of control characters above which bytes are no text either: logs in colour have many, other encodings none.
+_MOST_CONTROLS = 0.3
+_MOST_FOREIGN_CONTROLS = 0.05
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -26,7 +27,7 @@ _WIDE_SAMPLE = 4_096
 # Shown as their pictures. Tab, line feed and form feed belong to text; a carriage return where it ends a line.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0d-\x1f\x7f]")
 _PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n\f"} | {0x7F: 0x2421}
-_UPPER_CONTROLS = re.compile(r"[\x80-\x84\x86-\x9f]")
+_ALL_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f]")
 # Signs that turn the direction of text, so that code reads otherwise than it runs.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
@@ -69,15 +70,16 @@ BINARY = Decoded(text="", encoding="", is_binary=True)
 
 def decode(data: bytes) -> Decoded:
     """The text of a whole file. Never raises; bytes that are no text give BINARY."""
-    if data.isascii():
+    has_zeros = b"\x00" in data[:_BINARY_SAMPLE]
+    if data.isascii() and not has_zeros:
         text, encoding, replaced = data.decode("ascii"), "utf-8", 0
     elif found := _decode_unicode(data):
         text, encoding, replaced = found
-    elif b"\x00" in data[:_BINARY_SAMPLE]:
+    elif has_zeros:
         return BINARY
     else:
         text, encoding, replaced = _decode_legacy(data)
-        if len(_UPPER_CONTROLS.findall(text)) > _MOST_CONTROLS * len(text):
+        if len(_ALL_CONTROLS.findall(text)) > _MOST_FOREIGN_CONTROLS * len(text):
             return BINARY
     flags = []
     if _CONTROLS.search(text):
@@ -156,8 +158,8 @@ def _wide_encoding(data: bytes) -> str | None:
         text = sample[: len(sample) // width * width].decode(encoding)
     except UnicodeDecodeError:
         return None
-    controls = len(_CONTROLS.findall(text.replace("\r\n", "")))
-    return encoding if controls <= _MOST_CONTROLS * len(text) and "\x00" not in text else None
+    controls = len(_ALL_CONTROLS.findall(text))
+    return encoding if controls <= _MOST_FOREIGN_CONTROLS * len(text) and "\x00" not in text else None
 
 
 def _decode_legacy(data: bytes) -> tuple[str, str, int]:

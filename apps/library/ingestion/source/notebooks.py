@@ -37,14 +37,13 @@ def _cells(notebook: Any) -> list[dict[str, Any]] | None:
     if not isinstance(notebook, dict) or "nbformat" not in notebook:
         return None
     cells = notebook.get("cells")
-    if cells is None:
+    if cells is None and isinstance(notebook.get("worksheets"), list):
         # Before version 4 cells lay in worksheets.
-        sheets = notebook.get("worksheets")
         cells = [
             cell
-            for sheet in (sheets if isinstance(sheets, list) else ())
-            if isinstance(sheet, dict)
-            for cell in sheet.get("cells", ())
+            for sheet in notebook["worksheets"]
+            if isinstance(sheet, dict) and isinstance(sheet.get("cells"), list)
+            for cell in sheet["cells"]
         ]
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
         return None
