@@ -159,7 +159,8 @@ class DocumentAbout:
 
     @property
     def may_read_again(self) -> bool:
-        return self.state.is_usable and not self.state.is_running
+        """By recognition, which takes pictures of pages."""
+        return self.state.is_usable and not self.state.is_running and self.document.kind in DRAWN_KINDS
 
     @property
     def is_recognition_off(self) -> bool:

@@ -104,6 +104,9 @@ def how_it_was_read(revision: Revision) -> str:
     """The options of a reading in words; one without a base reads text layers, whatever comes after it."""
     if revision.reader == REPOSITORY:
         return _how_a_tree_was_read(revision)
+    kind = KIND_OF_NAME.get(revision.reader)
+    if kind is not None and kind.document == "text":
+        return "Text as brought"
     return OCR_WORDS["never"] if revision.base_id is None else OCR_WORDS[recognised_pages(revision)]
 
 

@@ -147,6 +147,12 @@ def read_again(actor: User, document: Document, options: dict[str, str]) -> None
             raise Refused(
                 "already_reading", "This document is being read again already. Cancel that first.", status=409
             )
+        if row.kind in {Document.Kind.REPOSITORY, Document.Kind.TEXT}:
+            raise Refused(
+                "nothing_to_recognise",
+                "Files and texts have no pictures of pages that could be recognised.",
+                status=409,
+            )
         if ocr != "never" and not settings.RECOGNISE_SCANS:
             raise Refused("recognition_off", SWITCHED_OFF, status=409)
         if unfinished is not None and recognised_pages(unfinished) == ocr:

@@ -8,7 +8,8 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.models import User
-from apps.library import reading, services
+from apps.common.http import Refused
+from apps.library import reading, readings, services
 from apps.library.downloads import original_response
 from apps.library.models import Corpus, Document, Page
 from tests.factories import make_corpus, make_user, make_workspace
@@ -59,6 +60,19 @@ def test_a_text_is_read_shown_and_given_back_as_plain_text(
     response = original_response(document)
     assert response["Content-Type"].startswith("text/plain")
     assert response["Content-Disposition"].startswith("attachment")
+
+
+def test_a_text_is_not_offered_to_recognition(alice: User, corpus: Corpus, client: Client) -> None:
+    document = bring(alice, corpus, "a.txt", b"words\n")
+    client.force_login(alice)
+    about = client.get(
+        reverse("library:document-about", args=[corpus.workspace.slug, document.pk])
+    ).content.decode()
+    assert "Text as brought" in about
+    assert 'name="ocr"' not in about
+    with pytest.raises(Refused) as refused:
+        readings.read_again(alice, document, {"ocr": "all"})
+    assert refused.value.code == "nothing_to_recognise"
 
 
 def test_a_text_that_is_none_fails_with_its_cause(alice: User, corpus: Corpus) -> None:

@@ -1,7 +1,7 @@
 """Members of a tar, read header by header: ustar, pax and GNU. Runs inside a parser child only.
 
 Not the standard library's reader: in the Python versions that we support it takes headers of any size into memory
-and goes over them with patterns of quadratic time, and it takes ten times as long for each member.
+and goes over them with patterns of quadratic time, and it takes four times as long for each member.
 Source: POSIX.1-2017, pax; GNU tar manual, "Basic Tar Format".
 """
 
@@ -82,7 +82,7 @@ def _checked(header: bytes) -> tuple[bytes, int]:
     """Type and size; raises Damaged when the header is cut off or its sum is wrong."""
     if len(header) < BLOCK:
         raise Damaged
-    total = sum(header) - sum(header[148:156]) + 8 * ord(" ")
+    total = sum(header[:148]) + 8 * ord(" ") + sum(header[156:])
     # Some old writers summed signed bytes.
     signed = total - 256 * sum(byte > 127 for byte in header) if not header.isascii() else total
     if _number(header[148:156]) not in (total, signed):
