@@ -119,7 +119,7 @@ def test_ordinals_are_never_given_twice(alice: User, corpus: Corpus) -> None:
     [
         ("empty.pdf", b"", "empty_file", 400),
         ("words.pdf", b"These are only words.", "not_a_pdf", 415),
-        ("page.html", b"%PDF-1.7 <script>", "kind_not_accepted", 415),
+        ("page.exe", b"%PDF-1.7 <script>", "kind_not_accepted", 415),
     ],
 )
 def test_what_is_no_pdf_is_refused_and_leaves_nothing(

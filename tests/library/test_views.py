@@ -222,7 +222,7 @@ def test_a_file_is_taken_then_known(house: House) -> None:
     ("file", "status", "code"),
     [
         (pdf("empty.pdf", b""), 400, "empty_file"),
-        (pdf("page.html", b"<html>"), 415, "kind_not_accepted"),
+        (pdf("page.exe", b"<html>"), 415, "kind_not_accepted"),
         (pdf("page.pdf", b"<html>no pdf at all</html>"), 415, "not_a_pdf"),
         (None, 400, "no_file"),
     ],
