@@ -63,7 +63,7 @@ def test_the_same_content_is_the_same_document(bob: Caller, corpus: Corpus) -> N
     ("name", "content", "status", "code"),
     [
         ("empty.pdf", b"", 400, "empty_file"),
-        ("page.html", b"<script>alert(1)</script>", 415, "kind_not_accepted"),
+        ("page.exe", b"<script>alert(1)</script>", 415, "kind_not_accepted"),
         ("image.pdf", b"\x89PNG....", 415, "not_a_pdf"),
         ("", b"%PDF-1.7", 422, "one_file"),
     ],
@@ -106,6 +106,17 @@ def test_a_repository_is_named_as_json_and_fetched_later(bob: Caller, corpus: Co
     assert b"hush" not in added.content
     again = bob.post(path, wanted)
     assert (again.status_code, again.json()["id"]) == (200, told["id"])
+
+
+def test_a_repository_is_fetched_again_unless_that_is_under_way(bob: Caller, corpus: Corpus) -> None:
+    added = bob.post(f"/corpora/{corpus.pk}/documents", {"git_url": "https://forge.example/lib"}).json()
+    path = f"/documents/{added['id']}/fetch"
+    refused = bob.post(path, {"ref": "main"})
+    assert (refused.status_code, error_code(refused)) == (409, "already_reading")
+    Revision.objects.filter(document=added["id"]).update(status="ready", page_count=1)
+    told = bob.post(path, {"ref": "v2", "token": "hush"})
+    assert (told.status_code, told.json()["read_again"]["status"]) == (202, "uploaded")
+    assert b"hush" not in told.content
 
 
 @pytest.mark.parametrize(

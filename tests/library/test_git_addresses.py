@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from apps.library.git.addresses import GitAddress, check_ref, checked, not_public, parse_address, resolve
+from apps.library.git.commits import git_config
 from apps.library.git.errors import SENTENCES, FetchFailed
+from apps.library.git.runner import GitLimits
 
 
 @pytest.mark.parametrize(
@@ -209,6 +211,19 @@ def test_a_name_that_nobody_knows_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(socket, "getaddrinfo", nobody)
     with pytest.raises(FetchFailed, match=r"no host called forge\.example"):
         resolve(FORGE)
+
+
+@pytest.mark.parametrize("host", ["203.0.113.9", "[2606:4700::1111]"])
+def test_a_host_that_is_an_address_needs_no_pin(host: str) -> None:
+    address = parse_address(f"https://{host}/lib")
+
+    assert git_config(address, (address.host,), "", GitLimits())["http.curloptResolve"] == ""
+
+
+def test_several_addresses_are_pinned_in_brackets_where_they_need_them() -> None:
+    config = git_config(FORGE, ("8.8.8.8", "2606:4700::1111"), "", GitLimits())
+
+    assert config["http.curloptResolve"] == "forge.example:443:8.8.8.8,[2606:4700::1111]"
 
 
 def test_an_operator_may_name_private_hosts_and_their_ports(settings: Any) -> None:

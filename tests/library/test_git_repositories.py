@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,13 @@ from django.conf import settings as django_settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
+from django.utils import timezone
 
 from apps.common.http import Refused
 from apps.library import git_services, storage
-from apps.library.git import runner
+from apps.library.claims import Claim, work_on
+from apps.library.git import fetching, runner
+from apps.library.git.fetching import fetch
 from apps.library.git_services import GitRequest, add_repository, fetch_again
 from apps.library.models import Document, Revision, SkippedPath, SourceFile
 from apps.library.passwords import opened_token, seal_token
@@ -73,6 +77,21 @@ def bring(house: House, server: GitServer, repository: BareRepository, **asked: 
     return add_repository(house.people["alice"], house.corpus, wanted).document
 
 
+def fetched(document: Document) -> Revision:
+    """What comes of fetching alone, without reading what came."""
+
+    def work(claim: Claim) -> None:
+        if fetch(claim):
+            claim.release(status=Revision.Status.READY, ready_at=timezone.now(), figures_at=timezone.now())
+
+    document.refresh_from_db()
+    revision = document.next_revision or document.current_revision
+    assert revision is not None
+    assert work_on(str(revision.pk), work)
+    revision.refresh_from_db()
+    return revision
+
+
 def listed(repository: BareRepository, commit: str) -> dict[str, str]:
     """Path → object of every file and link that git lists, and of submodules with a slash."""
     lines = git(repository.path, "ls-tree", "-r", "-z", commit).strip("\0").split("\0")
@@ -118,8 +137,8 @@ def test_what_is_read_is_what_git_lists_without_the_skips(
 def test_the_stored_tar_is_the_same_for_the_same_commit(
     house: House, server: GitServer, repository: BareRepository
 ) -> None:
-    first = read(bring(house, server, repository))
-    second = read(bring(house, server, repository, ref="refs/heads/main"))
+    first = fetched(bring(house, server, repository))
+    second = fetched(bring(house, server, repository, ref="refs/heads/main"))
 
     assert first.pk != second.pk
     assert (first.sha256, first.size_bytes) == (second.sha256, second.size_bytes)
@@ -140,6 +159,7 @@ def test_fetching_again_makes_a_reading_only_for_another_commit(
     assert Revision.objects.filter(document=document).count() == 1
     assert document.next_revision_id is None
 
+    unread = repository.commit({"a.py": b"x = 1\n"}, branch="other")
     changed = {**FILES, "README.md": b"# Anew\n", "new.py": b"x = 1\n"}
     del changed["empty"]
     commit = repository.commit(changed, modes=MODES)
@@ -153,17 +173,9 @@ def test_fetching_again_makes_a_reading_only_for_another_commit(
     first.refresh_from_db()
     assert first.status == "ready", "old answers cite it"
 
-
-def test_another_branch_is_fetched_when_it_is_asked_for(
-    house: House, server: GitServer, repository: BareRepository
-) -> None:
-    read(document := bring(house, server, repository))
-    commit = repository.commit({"a.py": b"x = 1\n"}, branch="other")
-
-    fetch_again(house.people["alice"], document, ref="other")
-
-    assert (second := read(document)).commit == commit
-    assert (second.facts["ref"], second.options["ref"]) == ("other", "other")
+    fetch_again(alice, document, ref="other")
+    other = fetched(document)
+    assert (other.commit, other.facts["ref"], other.options["ref"]) == (unread, "other", "other")
 
 
 def test_a_private_repository_is_read_with_its_token_which_is_nowhere_to_be_seen(
@@ -193,6 +205,7 @@ def test_a_private_repository_is_read_with_its_token_which_is_nowhere_to_be_seen
     assert TOKEN not in house.client("alice").get(house.url("documents"), headers=HTMX).content.decode()
     fetch_again(house.people["alice"], document, token="")
     assert read(document).error_code == ""
+    assert document.next_revision is not None
     assert document.next_revision.error_code == "git_not_found"
 
 
@@ -278,7 +291,7 @@ def test_a_worker_that_leaves_hands_the_fetching_back(
     leaving.clear()
     monkeypatch.setattr("apps.library.claims.leaving.is_leaving", lambda: False)
     server.answers.clear()
-    assert read(document).status == "ready"
+    assert fetched(document).status == "ready"
 
 
 def test_an_attempt_that_was_killed_leaves_nothing_that_matters(
@@ -294,12 +307,29 @@ def test_an_attempt_that_was_killed_leaves_nothing_that_matters(
     name = storage.original_name(revision.workspace_id, revision.pk)
     default_storage.save(name, ContentFile(b"half"))
 
-    read(document)
-    revision.refresh_from_db()
+    revision = fetched(document)
 
     assert (revision.status, revision.storage_name) == ("ready", name)
     assert default_storage.size(name) == revision.size_bytes
     assert not folder.exists()
+
+
+def test_one_fetching_goes_on_and_others_give_way_to_whoever_waits(
+    house: House, server: GitServer, repository: BareRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "SLICE_SECONDS", 0)
+    monkeypatch.setattr(fetching.queueing, "others_wait", lambda revision: True)
+    document = bring(house, server, repository)
+    slow = bring(house, server, repository, ref="slow").current_revision
+    assert slow is not None
+    now = timezone.now()
+    Revision.objects.filter(pk=slow.pk).update(status="reading", claim=slow.pk, taken_at=now)
+
+    revision = fetched(document)
+    assert (revision.status, revision.claim, revision.attempts) == ("reading", None, 0)
+
+    Revision.objects.filter(pk=slow.pk).update(taken_at=timezone.now() + timedelta(hours=1))
+    assert fetched(document).status == "ready"
 
 
 def test_folders_that_nobody_fetches_into_are_swept(house: House) -> None:

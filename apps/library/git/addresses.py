@@ -68,6 +68,11 @@ class GitAddress:
         return self.path.rpartition("/")[2].removesuffix(".git") or self.host
 
     @property
+    def is_literal(self) -> bool:
+        """Whether the host is an IP address."""
+        return ":" in self.host or self.host.replace(".", "").isdigit()
+
+    @property
     def is_private(self) -> bool:
         """Whether the operator named this host and port as one that may lie inside a network."""
         return self.authority in settings.GIT_PRIVATE_HOSTS

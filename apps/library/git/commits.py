@@ -80,7 +80,8 @@ def git_config(
     """Pins the host to its checked addresses, and tells it the token, as settings of git."""
     pinned = ",".join(f"[{number}]" if ":" in number else number for number in numbers)
     config = {
-        "http.curloptResolve": f"{address.host}:{address.port}:{pinned}",
+        # Nobody looks up a host that is an address itself, and curl could not part one of IPv6 from its port.
+        "http.curloptResolve": "" if address.is_literal else f"{address.host}:{address.port}:{pinned}",
         "http.lowSpeedLimit": "1",
         "http.lowSpeedTime": str(max(1, round(limits.silent_seconds))),
     }

@@ -15,8 +15,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from apps.common.http import Refused
-from apps.library import readings, storage
-from apps.library.claims import Claim, ClaimLost
+from apps.library import queueing, readings, storage
+from apps.library.claims import SLICE_SECONDS, Claim, ClaimLost, TurnOver
 from apps.library.git.addresses import check_ref, parse_address, resolve
 from apps.library.git.commits import Remote, Tip, git_config, write_tar
 from apps.library.git.errors import FetchFailed
@@ -58,7 +58,7 @@ class _Stage:
         self.sentence = f"Storing {percent} %"
 
     def tick(self) -> None:
-        """Raises Cancelled, ClaimLost, FetchFailed (disk_full)."""
+        """Raises Cancelled, ClaimLost, TurnOver, FetchFailed (disk_full)."""
         if self.claim.stop.is_set():
             raise Cancelled
         now = time.monotonic()
@@ -68,6 +68,26 @@ class _Stage:
         if free_bytes() < KEEP_FREE_BYTES:
             raise FetchFailed("disk_full")
         self.claim.write(stage=self.sentence[:60])
+        self._give_way()
+
+    def _give_way(self) -> None:
+        """Let another workspace have this worker, unless no other one waits for a host.
+
+        What came so far is lost, so the fetching that began first goes on: one worker may wait for a slow host, the
+        others read what is here. Raises TurnOver.
+        """
+        revision = self.claim.revision
+        if time.monotonic() - self.claim.taken_at < SLICE_SECONDS or not queueing.others_wait(revision):
+            return
+        earlier = Revision.objects.filter(
+            status=Revision.Status.READING,
+            storage_name="",
+            claim__isnull=False,
+            taken_at__lt=revision.taken_at,
+            document__deleted_at=None,
+        )
+        if earlier.exists():
+            raise TurnOver
 
 
 def fetch(claim: Claim, limits: GitLimits | None = None) -> bool:
