@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
@@ -135,6 +136,12 @@ class WhatIsRead:
     @property
     def ref(self) -> str:
         return str(self.revision.options.get("ref") or self.revision.facts.get("ref") or "")
+
+    @property
+    def looked_at(self) -> datetime | None:
+        """When the host was last asked and had the same commit still."""
+        looked = self.revision.facts.get("looked")
+        return datetime.fromisoformat(looked["at"]) if looked else None
 
     @property
     def changed(self) -> dict[str, Any]:

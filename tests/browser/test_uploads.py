@@ -253,6 +253,9 @@ def test_a_dropped_folder_is_read_and_asked_about_but_for_what_is_unticked(
 
     page.get_by_role("button", name="Bring them too").click()
     expect(document(page, "lease.pdf")).to_be_visible()
+    # The list was drawn anew around the open tree.
+    expect(page.get_by_label("Ask about src/deep/")).to_be_visible()
+    expect(page.get_by_label("Ask about rents", exact=True)).to_have_js_property("indeterminate", True)
 
 
 def test_an_empty_folder_says_so(desk: Desk, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from apps.workspaces.invitations import invite  # noqa: E402
 from apps.workspaces.models import Role, Workspace  # noqa: E402
 from apps.workspaces.services import create_workspace  # noqa: E402
 from tests.factories import add_member, make_corpus, make_user  # noqa: E402
-from tests.gallery import seed_answers, seed_documents, seed_money  # noqa: E402
+from tests.gallery import seed_answers, seed_documents, seed_money, seed_repositories  # noqa: E402
 from tests.gallery.words import LONG_NAME  # noqa: E402
 
 Places = dict[str, str]
@@ -110,6 +110,8 @@ def document_places(workspace: Workspace, corpora: dict[str, Corpus]) -> Places:
     places["page-with-notes"] = at("library:page", workspace, told, 4)
     places["page-by-recognition"] = at("library:page", workspace, told, 131)
     places["page-being-recognised"] = at("library:page", workspace, scan, 3)
+    rents = Document.objects.get(workspace=workspace, name="rents").pk
+    places["what-is-read"] = at("library:what-is-read", workspace, rents)
     places["about-more-pages"] = f"{places['about-data-room-index']}?from=150"
     return places
 
@@ -124,6 +126,7 @@ def seed() -> dict[str, Places]:
     people = make_people()
     workspace = make_house(people)
     corpora = seed_documents.make_corpora(workspace, people["alice"], far_away)
+    corpora["repositories"] = seed_repositories.make_repositories(workspace, people["alice"], far_away)
     places = workspace_places(workspace, people) | document_places(workspace, corpora)
     closed = Workspace.objects.get(name="Closed hosts")
     places["corpus-no-endpoint"] = at(

@@ -186,6 +186,31 @@ DOCUMENT_LISTS = (
     State("documents-recognised-as-viewer", "corpus-scans", "vera", steps=DOCUMENTS),
     State("documents-many", "corpus-many", steps=DOCUMENTS),
     State("documents-foreign", "corpus-foreign", steps=DOCUMENTS),
+    State(
+        "documents-tree",
+        "corpus-repositories",
+        steps=(
+            *DOCUMENTS,
+            click(".tree-root > summary"),
+            show(".tree-folder"),
+            click(".tree-folder > summary"),
+            click(".tree-folder .tree-folder > summary"),
+            show(".tree-entry .tree-entry .tree-entry"),
+        ),
+    ),
+    State(
+        "git-form-refused",
+        "corpus-repositories",
+        steps=(
+            *DOCUMENTS,
+            click(".bring-more > summary"),
+            click("#git-open"),
+            fill("#git-form [name=url]", "https://user:secret@code.example.org/rents"),
+            click("#git-form button.primary"),
+            show("#git-form .errors, #git-form .notice"),
+        ),
+        allowed_status=422,
+    ),
     State("demo-corpus", "demo-corpus", installation="demo", steps=CONVERSATION),
 )
 
@@ -365,6 +390,12 @@ PAGES = (
     State("about-file", "about-data-room-index", steps=(scroll_to("#about-file"),)),
     State("about-figures", "about-data-room-index", steps=(scroll_to("#about-figures"),)),
     State("about-figures-awaited", "about-brochure"),
+    State(
+        "what-is-read",
+        "what-is-read",
+        steps=(click("#read-changes ~ ul summary"), fill("#read-exclude", "*.md"), show("#effect strong")),
+    ),
+    State("what-is-read-skipped", "what-is-read", "vera", steps=(scroll_to("#read-skipped"),)),
     State("about-read-again", "about-data-room-index", steps=(scroll_to("#about-again"),)),
     State("about-pages", "about-data-room-index", steps=(scroll_to("#about-pages-title"),)),
     State("about-more-pages", "about-more-pages", steps=(scroll_to(".thumbs-steps"),)),

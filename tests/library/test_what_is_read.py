@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from apps.library.models import Document, Revision
 from apps.library.what_is_read import Choice, effect_of
+from tests.factories import make_next_revision
 from tests.library.house import HTMX, House, body, house_with_lease  # noqa: F401 (fixture)
 from tests.repositories import make_repository
 
@@ -65,6 +66,17 @@ def test_the_page_tells_what_was_skipped_found_and_decoded(house: House, reposit
     assert "src/app.py:7" in page
     assert "Decoded from UTF-16" in page
     assert "commit <code" in page
+    assert "nothing has changed since" not in page
+
+
+def test_the_page_tells_when_the_host_was_asked_in_vain(house: House, repository: Document) -> None:
+    revision = current(repository)
+    revision.facts |= {
+        "looked": {"at": "2026-11-21T16:05:00+00:00", "ref": "main", "commit": revision.commit}
+    }
+    revision.save(update_fields=["facts"])
+    page = body(house.client("vera").get(url(house, repository)))
+    assert "21 Nov 2026, 16:05 UTC</time>: nothing has changed since" in page
 
 
 def test_a_viewer_sees_and_cannot_change(house: House, repository: Document) -> None:
@@ -107,6 +119,37 @@ def test_the_effect_of_a_choice_is_told_before_it_is_saved(
     data = {name: "\n".join(getattr(choice, name)) for name in ("include", "exclude", "restored")}
     response = house.client("bob").post(url(house, repository, "preview-reading"), data, headers=HTMX)
     assert f">{files} files<" in body(response)
+
+
+def test_the_form_holds_what_is_chosen_now(house: House, repository: Document) -> None:
+    revision = current(repository)
+    revision.options = {**revision.options, "include": ["src/", "docs/"], "restored": ["a & b.lock"]}
+    revision.save(update_fields=["options"])
+    page = body(house.client("bob").get(url(house, repository)))
+    found = {
+        name: html.unescape(text)
+        for name, text in re.findall(r'<textarea[^>]*name="(\w+)"[^>]*>([^<]*)<', page)
+    }
+    assert found == {"include": "src/\ndocs/", "exclude": "", "restored": "a & b.lock"}
+
+
+def test_what_failed_is_tried_again_with_its_own_choice(house: House, repository: Document) -> None:
+    make_next_revision(
+        repository, status=Revision.Status.FAILED, storage_name="kept", options={"include": ["src/", "docs/"]}
+    )
+    page = body(house.client("bob").get(url(house, repository)))
+    assert '<textarea name="include" hidden>src/\ndocs/</textarea>' in page
+    assert "Retry" in page
+
+
+def test_a_first_fetch_that_failed_takes_a_token_where_it_says_so(house: House, repository: Document) -> None:
+    Revision.objects.filter(document=repository).update(
+        status=Revision.Status.FAILED, page_count=0, error_sentence="It is private: give a token."
+    )
+    page = body(house.client("bob").get(url(house, repository)))
+    assert "It is private: give a token." in page
+    assert 'name="token"' in page
+    assert 'name="token"' not in body(house.client("vera").get(url(house, repository)))
 
 
 def test_what_is_restored_no_longer_is_left_out_again(house: House, repository: Document) -> None:
