@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from collections.abc import Callable
 from email.message import EmailMessage
 
@@ -236,6 +237,33 @@ def test_odd_messages_are_read_in_a_child_all_the_same(content: bytes) -> None:
     assert isinstance(info, DocumentInfo)
     assert info.pages >= 1
     assert all("\n" not in one.name for one in info.attachments)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("markdown", "# " + " " * 900_000 + "x"),
+        ("markdown", "# x" + " #" * 400_000),
+        ("csv", "1" * 900_000 + "x,b\n"),
+        ("csv", '"' * 900_001 + "\n"),
+        ("vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\n" + "<v." * 300_000 + "\n"),
+        ("vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\n<v" + " " * 900_000 + "\n"),
+        ("srt", "00:00:01,000 --> 00:00:02,000\nx\n" * 20_000),
+        ("text", " " * 900_000),
+    ],
+    ids=["blanks in a heading", "signs behind a heading", "a long cell", "quotes", "voices", "blanks in a voice", "captions", "blanks"],
+)  # fmt: skip
+def test_texts_that_are_made_to_be_slow_are_not(kind: str, content: str) -> None:
+    started = time.process_time()
+    read(kind, content.encode())
+    assert time.process_time() - started < 5
+
+
+def test_a_message_a_thousand_parts_deep_is_refused_or_read() -> None:
+    parts = "".join(f"Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n" for n in range(2000))
+    with pytest.raises(IngestionError) as refused:
+        read("eml", parts.encode())
+    assert refused.value.code == "damaged"
 
 
 def test_a_text_of_too_many_pages_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from email.message import Message
 from email.parser import BytesParser
 
 from apps.library.ingestion.clean_text import one_line
+from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.pymupdf_lean import pymupdf
 from apps.library.ingestion.readers.base import Attachment
 from apps.library.ingestion.source.decoding import decode
@@ -50,8 +51,11 @@ class Mail:
 
 
 def read_mail(data: bytes) -> Mail:
-    """The message with all that it holds; empty fields where it says nothing. Never raises for its content."""
-    message = BytesParser().parsebytes(data)
+    """The message with all that it holds; empty fields where it says nothing. Raises IngestionError (damaged)."""
+    try:
+        message = BytesParser().parsebytes(data)
+    except RecursionError:  # parts within parts, a thousand deep
+        raise IngestionError("damaged") from None
     attachments: list[Attachment] = []
     text = "\n".join(_lines(message, attachments, depth=0))
     return Mail(_field(message, "Subject"), _field(message, "From"), text, attachments)
@@ -71,7 +75,12 @@ def _lines(message: Message, attachments: list[Attachment], depth: int) -> Itera
             bodies.append(_body(part))
         else:
             content = part.get_payload(decode=True)
-            own.append(Attachment(name or kind, len(content) if isinstance(content, bytes) else None))
+            own.append(
+                Attachment(
+                    name or one_line(kind, _LONGEST_FIELD),
+                    len(content) if isinstance(content, bytes) else None,
+                )
+            )
     attachments += own
     yield from (f"{name}: {value}" for name in _HEAD if (value := _field(message, name)))
     if own:

@@ -14,13 +14,14 @@ from apps.library.ingestion.source.cutting import MAX_CHARACTERS, MAX_LINES, cut
 ROWS = 100
 """Of a table on one page, unless they are longer than a page of code may be."""
 _LONGEST_HEADING = 200
+_MOST_OUTLINE = 5_000
 
 # ATX headings, and lines underlined by = or -. Source: CommonMark 0.31, 4.2 and 4.3.
-_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*")
+_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]|\Z)")
 _UNDERLINE = re.compile(r" {0,3}(=+|-{2,})[ \t]*")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _NO_PARAGRAPH = re.compile(r"\s*(?:[-+*>|]|\d+[.)]|#)\s*|\s*\Z")
-_NUMBER = re.compile(r"[-+]?[\d.,' ]*\d[\d.,' ]*%?")
+_NUMBER = re.compile(r"[-+]?[\d.,' ]{1,40}%?")
 
 csv.field_size_limit(sys.maxsize)
 
@@ -67,8 +68,8 @@ def markdown_headings(text: str) -> list[Heading]:
                 fence = ""
         elif mark:
             fence = mark[1]
-        elif heading := _HEADING.fullmatch(line):
-            _add(headings, len(heading[1]), heading[2], number)
+        elif heading := _HEADING.match(line):
+            _add(headings, len(heading[1]), _without_closing(line[heading.end() :].strip()), number)
         elif (under := _UNDERLINE.fullmatch(line)) and not _NO_PARAGRAPH.match(before):
             _add(headings, 1 if under[1][0] == "=" else 2, before, number - 1)
         before = "" if fence else line
@@ -81,7 +82,7 @@ def outline_of(headings: Sequence[Heading], parts: Sequence[Part]) -> tuple[Outl
         line += part.text.count("\n")
         ends.append(line)
     entries, number = [], 1
-    for heading in headings:
+    for heading in headings[:_MOST_OUTLINE]:
         while number < len(ends) and ends[number - 1] < heading.line:
             number += 1
         entries.append(OutlineEntry(heading.level, heading.title, number))
@@ -116,6 +117,12 @@ def json_rows(text: str) -> list[Part]:
 def _add(headings: list[Heading], level: int, title: str, line: int) -> None:
     if title := " ".join(title.split())[:_LONGEST_HEADING]:
         headings.append(Heading(level, title, line))
+
+
+def _without_closing(title: str) -> str:
+    """Number signs may stand behind a heading, too."""
+    shorter = title.rstrip("#")
+    return title if shorter and not shorter[-1].isspace() else shorter
 
 
 def _behind_front_matter(lines: Sequence[str]) -> int:

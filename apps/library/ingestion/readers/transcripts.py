@@ -19,8 +19,8 @@ _LONGEST_PAUSE_SECONDS = 5.0
 
 _TIME = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{2})[.,]\d{1,3}"
 _TIMES = re.compile(rf"\s*{_TIME}\s+-->\s+{_TIME}(?:\s.*)?")
-_VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]{1,200})>")
-_TAG = re.compile(r"<[^>]{0,300}>|\{\\[^}]{0,100}\}")
+_VOICE = re.compile(r"<v(?:\.[^\s<>]{0,100})?\s{1,10}([^<>]{1,200})>")
+_TAG = re.compile(r"<[^<>]{0,300}>|\{\\[^{}]{0,100}\}")
 
 
 @dataclass(slots=True)
