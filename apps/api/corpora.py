@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import prefetch_related_objects
 from ninja import Query, Router
 from ninja.errors import ValidationError as InvalidBody
 from ninja.responses import Status
@@ -25,14 +26,14 @@ from apps.api.schemas import (
     NameIn,
     PlanOut,
 )
-from apps.api.shapes import conversation_shape, corpus_shape, document_shape
+from apps.api.shapes import conversation_shape, corpus_shape, document_shape, prefetch_findings
 from apps.common.http import Refused
 from apps.conversations.models import Conversation
 from apps.conversations.services import plan_question, rename_conversation, start_conversation
 from apps.library.access import corpus_for
 from apps.library.corpora import CorpusRow, corpus_meter, corpus_rows
 from apps.library.git_services import GitRequest, add_repository
-from apps.library.models import Corpus, CorpusEntry
+from apps.library.models import Corpus, CorpusEntry, Document
 from apps.library.services import AddedDocument, add_upload, delete_corpus, rename_corpus
 from apps.workspaces.access import Right
 
@@ -45,6 +46,10 @@ def get_corpus(request: ApiRequest, corpus_id: str) -> dict[str, Any]:
     corpus = corpus_for(request.user, corpus_id)
     rows = corpus_rows(corpus, request.user)
     meter = corpus_meter(rows)
+    prefetch_related_objects(
+        [row.revision for row in rows if row.document.kind == Document.Kind.REPOSITORY],
+        prefetch_findings(),
+    )
     return {
         **corpus_shape(corpus),
         "tokens": meter.all_tokens,
@@ -73,10 +78,15 @@ def remove_corpus(request: ApiRequest, corpus_id: str) -> Status[None]:
 )
 def list_documents(request: ApiRequest, corpus_id: str, paging: Query[Paging]) -> dict[str, Any]:
     corpus = corpus_for(request.user, corpus_id)
-    entries = CorpusEntry.objects.select_related(
-        "document__current_revision", "document__next_revision"
-    ).filter(
-        corpus=corpus, removed_at=None, document__deleted_at=None, document__current_revision__isnull=False
+    entries = (
+        CorpusEntry.objects.select_related("document__current_revision", "document__next_revision")
+        .prefetch_related(prefetch_findings("document__current_revision__findings"))
+        .filter(
+            corpus=corpus,
+            removed_at=None,
+            document__deleted_at=None,
+            document__current_revision__isnull=False,
+        )
     )
 
     def shape(entry: CorpusEntry) -> dict[str, Any]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from django.http import FileResponse, Http404, HttpResponse
 from ninja import Query, Router
 from ninja.responses import Status
 
 from apps.api.auth import ApiRequest
-from apps.api.paging import Paging, page_of
+from apps.api.paging import Paging, page_of, read_cursor, write_cursor
 from apps.api.schemas import (
     DocumentIn,
     DocumentOut,
@@ -19,14 +19,23 @@ from apps.api.schemas import (
     PasswordIn,
     ReadAgainIn,
     SkippedOut,
+    TreeOut,
 )
-from apps.api.shapes import document_row, document_shape, page_shape, skipped_shape
+from apps.api.shapes import (
+    document_row,
+    document_shape,
+    entry_shape,
+    page_shape,
+    skipped_shape,
+    tree_shape,
+)
 from apps.library.access import document_for, page_for
 from apps.library.downloads import original_response, picture_response
 from apps.library.git_services import fetch_again
 from apps.library.models import SkippedPath
 from apps.library.readings import cancel_next, read_again
 from apps.library.services import delete_document, give_password, rename_document, retry_document
+from apps.library.trees import folder
 from apps.workspaces.access import Right
 
 router = Router(tags=["Documents"])
@@ -89,6 +98,31 @@ def list_skipped(request: ApiRequest, document_id: str, paging: Query[Paging]) -
     document = document_for(request.user, document_id)
     skipped = SkippedPath.objects.filter(revision__document=document, revision=document.current_revision)
     return page_of(skipped, ("path", "id"), paging, skipped_shape, name=f"skipped:{document.pk}")
+
+
+@router.get("/documents/{document_id}/tree", response=TreeOut, summary="A folder of a repository")
+def get_tree(
+    request: ApiRequest,
+    document_id: str,
+    paging: Query[Paging],
+    path: Annotated[str, Query(max_length=280)] = "",
+) -> dict[str, Any]:
+    """path: of the folder, from the root, which is empty. Entries come heaviest first; sums are of all below."""
+    document = document_for(request.user, document_id)
+    if document.current_revision is None:
+        raise Http404
+    path = f"{path.strip('/')}/" if path.strip("/") else ""
+    name = f"tree:{document.current_revision_id}:{path}"
+    [first] = read_cursor(name, paging.cursor, 1) if paging.cursor else [0]
+    found = folder(document.current_revision, path, first=first, limit=paging.limit)
+    if path and not found.files:
+        raise Http404
+    following = first + paging.limit
+    return {
+        **tree_shape(found),
+        "items": [entry_shape(entry) for entry in found.entries],
+        "next": write_cursor(name, [following]) if following < found.total_entries else None,
+    }
 
 
 @router.get("/documents/{document_id}/pages/{int:number}", response=PageOut, summary="A page's text")

@@ -162,6 +162,26 @@ class SkippedOut(Schema):
     count: int
 
 
+class TreeEntryOut(Schema):
+    name: str
+    path: str = Field(description="From the root; a folder's ends in a slash.")
+    is_folder: bool
+    files: int
+    lines: int
+    tokens: int
+    first_page: int
+    flags: list[str] = Field(description="Of a file: what a reader should know, `crlf`, `masked`, `cut` …")
+
+
+class TreeOut(Schema):
+    path: str
+    files: int
+    lines: int
+    tokens: int
+    items: list[TreeEntryOut]
+    next: str | None
+
+
 class PageOut(Schema):
     number: int
     label: str
@@ -177,6 +197,8 @@ class PageOut(Schema):
 
 
 class PathsIn(Body):
+    """Globs as .gitignore files have them. A folder's holds for all below; the nearest to a file decides; `!` takes back."""
+
     include: list[Annotated[str, StringConstraints(max_length=1_024)]] = Field([], max_length=1_000)
     exclude: list[Annotated[str, StringConstraints(max_length=1_024)]] = Field([], max_length=1_000)
 
@@ -414,11 +436,43 @@ class ImagesLeftOutOut(Schema):
     pages: list[tuple[int, int]] = Field(description="[first, last], by position, from 1.")
 
 
+class SkippedFilesOut(Schema):
+    reason: str
+    count: int
+    paths: list[str] = Field(description="The first of them.")
+
+
+class FindingOut(Schema):
+    path: str
+    line: int
+    kind: str
+
+
+class RepositoryCoveredOut(Schema):
+    """What of a repository was chosen, what of it was never read, and the secrets found in it."""
+
+    ordinal: int
+    document_id: str
+    name: str
+    commit: str
+    files: int = Field(description="Chosen for this question.")
+    files_left_out: int = Field(description="Read, and not chosen.")
+    include: list[str]
+    exclude: list[str]
+    skipped_count: int
+    skipped: list[SkippedFilesOut]
+    masked_count: int
+    masked: list[FindingOut] = Field(description="Replaced before anything was sent.")
+    doubtful_count: int
+    doubtful: list[FindingOut] = Field(description="May be a secret; sent if its file was.")
+
+
 class CoverageOut(Schema):
     pages_selected: int
     pages_sent: int
     not_sent: list[NotSentOut]
     images_left_out: list[ImagesLeftOutOut] = []
+    repositories: list[RepositoryCoveredOut] = []
     passes: list[PassOut]
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Prefetch
+
 from apps.accounts.models import User
 from apps.common.amounts import amount_text
 from apps.conversations.answer_display import answer_blocks
 from apps.conversations.models import Answer, Conversation, Evidence, Question
 from apps.library.corpora import CorpusRow
 from apps.library.facts import attachments, recognised_pages, remarks
-from apps.library.models import Corpus, CorpusEntry, Document, Page, Revision, SkippedPath
+from apps.library.models import Corpus, CorpusEntry, Document, Page, Revision, SecretFinding, SkippedPath
+from apps.library.trees import Entry, Folder
 from apps.workspaces.models import Workspace
 
 
@@ -46,8 +49,46 @@ def document_shape(row: CorpusRow) -> dict[str, Any]:
         "read_again": read_again_shape(state.next) if state.next else None,
         "attachments": attachments(revision),
         "remarks": remarks(revision),
-        "findings": [],
+        "findings": _findings(row),
         "git": git_shape(row.document, revision),
+    }
+
+
+MOST_FINDINGS = 200
+"""Of one document; its coverage sheet counts them all."""
+
+
+def prefetch_findings(lookup: str = "findings") -> Prefetch[str]:
+    """Of many revisions, so that they cost one query together."""
+    first = SecretFinding.objects.order_by("path", "line", "id")[:MOST_FINDINGS]
+    return Prefetch(lookup, first, to_attr="first_findings")
+
+
+def _findings(row: CorpusRow) -> list[dict[str, Any]]:
+    """A query for a repository whose findings are not prefetched."""
+    if row.document.kind != Document.Kind.REPOSITORY:
+        return []
+    found = getattr(row.revision, "first_findings", None)
+    if found is None:
+        found = row.revision.findings.all()[:MOST_FINDINGS]
+    return [{"path": one.path, "line": one.line, "kind": one.kind, "masked": one.is_masked} for one in found]
+
+
+def tree_shape(folder: Folder) -> dict[str, Any]:
+    """The entries come apart, as a list (paging.py)."""
+    return {"path": folder.path, "files": folder.files, "lines": folder.lines, "tokens": folder.tokens}
+
+
+def entry_shape(entry: Entry) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "path": entry.path,
+        "is_folder": entry.is_folder,
+        "files": entry.files,
+        "lines": entry.lines,
+        "tokens": entry.tokens,
+        "first_page": entry.first_page,
+        "flags": list(entry.flags),
     }
 
 

@@ -18,6 +18,7 @@ from apps.conversations.naming import page_words, short_name, short_page_words
 from apps.conversations.outcome import QUOTES_FAMILY, mentions_of, page_verdicts, range_verdict
 from apps.conversations.rendering import Chip, render_blocks
 from apps.conversations.selection import sent_pages
+from apps.conversations.source_lines import cited_label, joined_label
 from apps.conversations.verification import Verdict as VerdictWord
 from apps.library.models import Page
 
@@ -76,7 +77,7 @@ class AnswerChips:
         if (ordinal, first) not in self.sent or (ordinal, last) not in self.sent:
             return None
         name, short = self._names[ordinal], short_name(self._names[ordinal])
-        labels = self._label(ordinal, first), self._label(ordinal, last)
+        labels = self._cited_labels(ordinal, first, last)
         verdict = Verdict(self.verdict(ordinal, first, last))
         # Where only one document was sent, its name on every chip says nothing.
         is_named = len(self._names) > 1
@@ -106,10 +107,19 @@ class AnswerChips:
         name = self._names.get(row.ordinal, "")
         return EvidenceLine(
             row,
-            source=f"{name}, {page_words(row.label or str(row.page_number), _next_label(row))}",
+            source=f"{name}, {page_words(*_own_labels(row))}",
             href=self.href(row.ordinal, row.page_number),
             given=self._given(row) if row.verdict == Verdict.ELSEWHERE else "",
         )
+
+    def _cited_labels(self, ordinal: int, first: int, last: int) -> tuple[str, str]:
+        """Of the first and last page; of files, the lines of the first quote from there, else of all slices."""
+        labels = self._label(ordinal, first), self._label(ordinal, last)
+        for row in self._evidence:
+            is_here = (row.ordinal, row.page_number) == (ordinal, first) and row.lines
+            if is_here and (first == last or row.continued):
+                return _own_labels(row)
+        return (joined, "") if first < last and (joined := joined_label(*labels)) else labels
 
     def _label(self, ordinal: int, number: int) -> str:
         return self._labels.get((ordinal, number)) or str(number)
@@ -123,9 +133,16 @@ class AnswerChips:
         return page if ordinal == row.ordinal else f"{self._names[ordinal]}, {page}"
 
 
-def _next_label(row: Evidence) -> str:
-    """Of the page on which words that run over a page's end go on."""
-    return row.continued["label"] if row.continued else ""
+def _own_labels(row: Evidence) -> tuple[str, str]:
+    """Of the pages on which a quote begins and ends, narrowed down to its lines in a file; one alone where it can."""
+    label = row.label or str(row.page_number)
+    continued = row.continued or {}
+    if (
+        row.lines
+        and (cited := cited_label(label, row.lines, last=(continued.get("lines") or [0])[-1])) != label
+    ):
+        return cited, ""
+    return label, continued.get("label", "")
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,6 @@ from apps.conversations.continuing import continue_answer
 from apps.conversations.coverage import coverage as coverage_of
 from apps.conversations.coverage_sheet import coverage_strips, left_out_rows
 from apps.conversations.coverage_tree import covered_trees
-from apps.conversations.covered_repositories import covered_repositories
 from apps.conversations.export import FORMATS, copy_answer, export_response
 from apps.conversations.marking import quoted_spans
 from apps.conversations.models import Answer, Verdict
@@ -125,7 +124,7 @@ def coverage(request: HtmxRequest, workspace_slug: str, answer_id: uuid.UUID) ->
         coverage=sheet,
         strips=coverage_strips(sheet, cited_links(found), covered_trees(found, sheet.documents)),
         left_out=left_out_rows(sheet),
-        repositories=covered_repositories(found),
+        repositories=sheet.repositories,
         back=conversation_url(found.question.conversation, found),
     )
 

@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from apps.common.amounts import amount_text
+from apps.conversations.covered_repositories import CoveredRepository, covered_repositories
 from apps.conversations.marker_grammar import SentPages
 from apps.conversations.models import Answer, ReadingPass
 from apps.conversations.plans import ranges
@@ -100,6 +101,7 @@ class Coverage:
     asked: dict[uuid.UUID, list[dict[str, Any]]]
     """The attempts of each pass, in order: [{attempt, endpoint, code, reached_host}]; code: why it failed, or ""."""
     documents: list[CoveredDocument]
+    repositories: list[CoveredRepository] = field(default_factory=list)
 
     @property
     def pages_cited(self) -> int:
@@ -118,6 +120,7 @@ class Coverage:
             "not_sent": self.not_sent,
             "images_left_out": [asdict(images) for images in self.images_left_out],
             "flagged_pages": [asdict(pages) for pages in self.flagged],
+            "repositories": [repository.to_json() for repository in self.repositories],
             "passes": [
                 {**pass_json(reading_pass), "asked": self.asked.get(reading_pass.pk, [])}
                 for reading_pass in self.passes
@@ -151,7 +154,8 @@ def coverage_counts(answer: Answer) -> tuple[int, int]:
 
 
 def coverage(answer: Answer, *, with_documents: bool = False) -> Coverage:
-    """An answer's sheet from its own manifest, whatever became of the corpus. A query each for passes, attempts and images.
+    """An answer's sheet from its own manifest, whatever became of the corpus. A query each for passes, attempts, images and
+    flags, two for repositories.
 
     with_documents: also the pages of every document, for the strip (one query more).
     """
@@ -163,6 +167,7 @@ def coverage(answer: Answer, *, with_documents: bool = False) -> Coverage:
         not_sent=answer.not_sent,
         images_left_out=images_left_out(answer),
         flagged=flagged_pages(answer),
+        repositories=covered_repositories(answer),
         passes=passes,
         asked=_asked(answer, passes),
         documents=_documents(answer) if with_documents else [],

@@ -11,6 +11,7 @@ from apps.conversations.models import Answer, Evidence, Verdict
 from apps.conversations.naming import page_words
 from apps.conversations.rendering import Marker
 from apps.conversations.selection import sent_pages
+from apps.conversations.source_lines import joined_label, path_of
 from apps.library.models import Document, Page
 
 
@@ -69,7 +70,7 @@ class Sources:
         kept = Document.objects.filter(pk__in=ids, deleted_at=None).values_list("pk", flat=True)
         there = {str(pk) for pk in kept}
         return {
-            ordinal: entry["name"] if entry["document_id"] in there else f"{entry['name']} (removed since)"
+            ordinal: _name(entry) if entry["document_id"] in there else f"{_name(entry)} (removed since)"
             for ordinal, entry in self._entries.items()
         }
 
@@ -87,12 +88,20 @@ class Sources:
         return labels
 
 
+def _name(entry: dict[str, Any]) -> str:
+    """Of a repository with the commit that was read."""
+    commit = entry.get("commit", "")
+    return f"{entry['name']} at {commit[:12]}" if commit else str(entry["name"])
+
+
 def _pages(first: int, last: int, labels: dict[int, str]) -> str:
     """“p. 12”, “p. 12–14”; where something else is printed on the page, “p. xii (page 14 of the file)”."""
     start, end = labels.get(first) or str(first), labels.get(last) or str(last)
     words = page_words(start, end).replace("\u00a0", " ")
     if (start, end) == (str(first), str(last)):
         return words
+    if path_of(start):
+        return joined_label(start, end) or words
     return f"{words} ({f'page {first}' if first == last else f'pages {first}–{last}'} of the file)"
 
 
@@ -127,7 +136,8 @@ def _quote_words(row: Evidence, place: Place | None = None) -> str:
     if row.continued or (place is not None and place.first != place.last):
         words.append(_own_pages(row))
     if row.lines:
-        words.append(f"lines {row.lines[0]}–{row.lines[1]}")
+        first, last = row.lines[0], ((row.continued or {}).get("lines") or row.lines)[1]
+        words.append(f"line {first}" if first == last else f"lines {first}–{last}")
     return f"“{_one_line(row.quote)}” ({', '.join(words)})"
 
 

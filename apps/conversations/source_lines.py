@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
@@ -90,6 +90,26 @@ def first_line(label: str) -> int:
     """The first line of a slice of a file or of a text by its label, 1-based; 1 for a page that is no slice."""
     match = _LABEL.fullmatch(label) or _TEXT_LABEL.fullmatch(label)
     return int(match["first"]) if match else 1
+
+
+def cited_label(label: str, lines: Sequence[int] | None, *, last: int | None = None) -> str:
+    """The label narrowed down to the quoted lines: `src/app.py:42–45`; as it is where nobody knows them.
+
+    lines: first and last. last: where the quote goes on to on the next page.
+    """
+    match = _LABEL.fullmatch(label)
+    if match is None or not lines:
+        return label
+    first, end = lines[0], last or lines[1]
+    return f"{match['path']}:{first}" if first == end else f"{match['path']}:{first}–{end}"
+
+
+def joined_label(label: str, last_label: str) -> str:
+    """Of several slices of a file as one: `src/app.py:1–240`; empty where they are not of one file."""
+    match, last = _LABEL.fullmatch(label), _LABEL.fullmatch(last_label)
+    if match is None or last is None or match["path"] != last["path"]:
+        return ""
+    return f"{match['path']}:{match['first']}–{last['last'] or last['first']}"
 
 
 def is_code(label: str) -> bool:
