@@ -48,7 +48,7 @@ def _let_in(
         raise Http404
     if workspace is not None and conversation.workspace_id != workspace.pk:
         raise Http404
-    held = check_right(actor, conversation.workspace_id, Right.VIEW)
+    held = check_right(actor, conversation.workspace_id, Right.VIEW, workspace)
     if conversation.owner_id != actor.pk:
         if not conversation.is_shared:
             raise Http404

@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import aclosing
 from dataclasses import asdict
 from datetime import timedelta
+from itertools import groupby
 from typing import Any
 
 from celery.exceptions import Reject
@@ -215,10 +216,15 @@ class AnswerRun:
         for event in events:
             if isinstance(event, MarkerSeen) and event.known:
                 await self.loop.in_rows_thread(self.draft.chips.prepare, event.ordinal, event.first)
+        for is_evidence, group in groupby(events, lambda event: isinstance(event, EvidenceLine)):
+            if is_evidence:
+                await self._check_evidence(list(group))
+            else:
+                self._take_text(group)
+
+    def _take_text(self, events: Iterable[Any]) -> None:
         for event in events:
             match event:
-                case EvidenceLine():
-                    await self._check_evidence(event)
                 case MarkerSeen() if event.known:
                     self._emit("mention", self.draft.mention_data(event))
                 case TextDelta():
@@ -230,14 +236,14 @@ class AnswerRun:
                     self._unrendered.append(event.text)
                     self._has_news.set()
 
-    async def _check_evidence(self, line: EvidenceLine) -> None:
-        if not self.draft.takes(line):
+    async def _check_evidence(self, found: list[EvidenceLine]) -> None:
+        lines = self.draft.take_lines(found)
+        if not lines:
             return
-        position = self.draft.evidence_count
-        self.draft.evidence_count += 1
-        row = await self.loop.in_checks_thread(self.draft.checker.check, line, position)
-        self.draft.chips.add_evidence(row)
-        self._emit("evidence", await self.loop.in_rows_thread(self.draft.evidence_data, row))
+        position = self.draft.evidence_count - len(lines)
+        for row in await self.loop.in_checks_thread(self.draft.checker.check_all, lines, position):
+            self.draft.chips.add_evidence(row)
+            self._emit("evidence", await self.loop.in_rows_thread(self.draft.evidence_data, row))
 
     # -- the stream --
 

@@ -62,7 +62,7 @@ class CitedQuote:
         places = self.evidence.places or []
         times = sum(place["times"] for place in places)
         if len(places) >= MOST_PAGES_LISTED or any(place["times"] >= MOST_PLACES for place in places):
-            return f"found {times} times or more"
+            return f"found at least {times} times"
         return {0: "", 1: "found once"}.get(times, f"found {times} times")
 
 

@@ -32,10 +32,12 @@ class Draft:
         self.text: list[str] = []
         self.evidence_count = 0
 
-    def takes(self, line: EvidenceLine) -> bool:
-        """Whether a line of the evidence block becomes evidence; a remark does not, nor one too many."""
-        is_remark = line.ordinal is None and not line.quote
-        return not is_remark and self.evidence_count < MOST_EVIDENCE
+    def take_lines(self, lines: Sequence[EvidenceLine]) -> list[EvidenceLine]:
+        """The lines of the evidence block that become evidence, counted; a remark does not, nor one too many."""
+        quotes = [line for line in lines if line.ordinal is not None or line.quote]
+        taken = quotes[: MOST_EVIDENCE - self.evidence_count]
+        self.evidence_count += len(taken)
+        return taken
 
     def begin_with(self, raw: str, evidence: Sequence[Evidence]) -> list[StreamItem]:
         """Take over what an answer before this one wrote; the same at each call on a new draft. Two queries.
@@ -45,8 +47,7 @@ class Draft:
         """
         events = self.parser.feed(raw)
         mentions = [event for event in events if isinstance(event, MarkerSeen) and event.known]
-        for line in events:
-            self.evidence_count += isinstance(line, EvidenceLine) and self.takes(line)
+        self.take_lines([event for event in events if isinstance(event, EvidenceLine)])
         rows = evidence[: self.evidence_count]
         text = "".join(event.text for event in events if isinstance(event, TextDelta))
         self.raw, self.text = [raw], [text]

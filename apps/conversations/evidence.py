@@ -99,10 +99,20 @@ class EvidenceChecker:
         self.answer = answer
         self.pages = ManifestPages(answer.manifest)
         self._words: dict[PageKey, PageWords | None] = {}
+        self._revisions: dict[int, Revision] = {}
+
+    def check_all(self, lines: Sequence[EvidenceLine], position: int) -> list[Evidence]:
+        """Verify lines that came together; the words of the pages they name are asked for together, too.
+
+        position: of the first, 0-based among the answer's evidence.
+        """
+        if len(lines) > 1:
+            self._read_words(key for line in lines if (key := _page_of(line)) and key in self.pages.sent)
+        return [self.check(line, position + index) for index, line in enumerate(lines)]
 
     def check(self, line: EvidenceLine, position: int) -> Evidence:
         """Verify one line and store its row. position: 0-based among the answer's evidence."""
-        key = None if line.ordinal is None or line.page is None else (line.ordinal, line.page)
+        key = _page_of(line)
         across = self._find_across(line.quote, key, line.last)
         if across is not None:
             found = Verification("exact", across.page_key, *across.span, 1.0, (), (across.span,))
@@ -191,24 +201,43 @@ class EvidenceChecker:
                 label = self.pages.label(listed)
                 yield {"ordinal": ordinal, "page": number, "label": label, "times": times_there}
 
+    def _read_words(self, keys: Iterable[PageKey]) -> None:
+        """Those of one document from one child. What cannot be had so is asked for again when it is needed."""
+        numbers: dict[int, list[int]] = {}
+        for key in dict.fromkeys(keys):
+            if key not in self._words and self.pages.documents[key[0]]["kind"] in DRAWN_KINDS:
+                numbers.setdefault(key[0], []).append(key[1])
+        for ordinal, wanted in numbers.items():
+            for number, words in self._ask_for_words(ordinal, wanted).items():
+                self._words[ordinal, number] = words
+
     def _words_of(self, key: PageKey) -> PageWords | None:
         """Words of a page with their places; None when they cannot be had, which costs only the boxes."""
         if key not in self._words:
             ordinal, number = key
-            try:
-                revision = Revision.objects.get(pk=self.pages.documents[ordinal]["revision_id"])
-                self._words[key] = page_words(revision, [number]).get(number)
-            except (
-                Revision.DoesNotExist,
-                OSError,
-                PicturesBusy,
-                IngestionError,
-                ChildDied,
-                ChildFailed,
-            ) as error:
-                log.warning("no places on page %s:%s of %s: %s", ordinal, number, self.answer.pk, error)
-                self._words[key] = None
+            self._words[key] = self._ask_for_words(ordinal, [number]).get(number)
         return self._words[key]
+
+    def _ask_for_words(self, ordinal: int, numbers: Sequence[int]) -> dict[int, PageWords]:
+        try:
+            if ordinal not in self._revisions:
+                entry = self.pages.documents[ordinal]
+                self._revisions[ordinal] = Revision.objects.get(pk=entry["revision_id"])
+            return page_words(self._revisions[ordinal], numbers)
+        except (
+            Revision.DoesNotExist,
+            OSError,
+            PicturesBusy,
+            IngestionError,
+            ChildDied,
+            ChildFailed,
+        ) as error:
+            log.warning("no places on pages %s of %s in %s: %s", numbers, ordinal, self.answer.pk, error)
+            return {}
+
+
+def _page_of(line: EvidenceLine) -> PageKey | None:
+    return None if line.ordinal is None or line.page is None else (line.ordinal, line.page)
 
 
 def boxes_of_span(words: PageWords, text: str, start: int, end: int) -> list[list[float]]:

@@ -26,7 +26,7 @@ def document_for(
     )
     if document is None or (workspace is not None and document.workspace_id != workspace.pk):
         raise Http404
-    held = check_right(actor, document.workspace_id, right)
+    held = check_right(actor, document.workspace_id, right, workspace)
     if right == Right.CONTRIBUTE and held < Right.ADMINISTER and document.added_by_id != actor.pk:
         raise PermissionDenied
     document.workspace.held_right = held

@@ -72,9 +72,12 @@ def right_in(actor: Actor, workspace_id: uuid.UUID) -> Right | None:
     return RIGHT_OF_ROLE[Role(role)] if role else None
 
 
-def check_right(actor: Actor, workspace_id: uuid.UUID, right: Right) -> Right:
-    """The actor's right in the workspace; Http404 for an outsider, PermissionDenied below `right`."""
-    held = right_in(actor, workspace_id)
+def check_right(actor: Actor, workspace_id: uuid.UUID, right: Right, known: Workspace | None = None) -> Right:
+    """The actor's right in the workspace; Http404 for an outsider, PermissionDenied below `right`.
+
+    known: this very workspace as it came through the door for the same request: it is not asked for again.
+    """
+    held = known.held_right if known is not None else right_in(actor, workspace_id)
     if held is None:
         raise Http404
     if held < right:

@@ -30,11 +30,14 @@ def test_verifying(tmp_path: Path, figures: Figures, redis_server_url: str) -> N
         f"{prepared['pages']:,} pages folded for searching, while the host reads them",
         f"{measured['prepared_seconds']:.2f} s; the first quote from a wrong page waits for it where it comes sooner",
     )
+    figures.at_most(
+        f"{what}, come together, words of unopened pages included", measured["together_seconds"], 1.0, "s"
+    )
     for name in ("first", "second"):
         one = measured[name]
         searched = sorted(one["line_seconds"])[-WRONG_PAGE - INVENTED :]
         figures.at_most(
-            f"{what}, {name} time",
+            f"{what}, one by one, {name} time",
             one["seconds"] - one["placing_seconds"],
             1.0,
             "s",

@@ -136,6 +136,8 @@ def measure() -> dict[str, Any]:
     started_at = time.perf_counter()
     evidence.ManifestPages(answer.manifest).prepare()
     prepared_seconds = time.perf_counter() - started_at
+    together = _check_together(answer, lines)
+    Evidence.objects.all().delete()
     first = _check(answer, lines)
     Evidence.objects.all().delete()
     second = _check(answer, lines)
@@ -143,6 +145,7 @@ def measure() -> dict[str, Any]:
     boxed = sum(bool(row.boxes) for row in Evidence.objects.all())
     return {
         "prepared_seconds": prepared_seconds,
+        "together_seconds": together,
         "first": first,
         "second": second,
         "above_idle_bytes": max(first["peak_bytes"], second["peak_bytes"]) - idle,
@@ -169,6 +172,15 @@ def _lines(pages: dict[int, str]) -> list[Any]:
             quote = invented.sentence(20)
         lines.append(EvidenceLine(canonical_marker(1, number), 1, number, quote))
     return lines
+
+
+def _check_together(answer: Any, lines: list[Any]) -> float:
+    """Seconds for all lines at once, with the words of pages that nobody opened before."""
+    from apps.conversations.evidence import EvidenceChecker
+
+    started_at = time.perf_counter()
+    EvidenceChecker(answer).check_all(lines, 0)
+    return time.perf_counter() - started_at
 
 
 def _check(answer: Any, lines: list[Any]) -> dict[str, Any]:

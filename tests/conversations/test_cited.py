@@ -58,7 +58,7 @@ def test_all_places_are_named_and_each_can_be_opened(asked: Room) -> None:
 def test_more_than_is_counted_is_said_to_be_more(asked: Room) -> None:
     row = quote(asked, KEYS, 3)
     Evidence.objects.filter(pk=row.pk).update(places=[{"ordinal": 2, "page": 3, "label": "3", "times": 20}])
-    assert "found 20 times or more" in seen(asked, 3)[0]
+    assert "found at least 20 times" in seen(asked, 3)[0]
 
 
 def test_lines_are_those_of_the_document_that_is_shown(asked: Room) -> None:

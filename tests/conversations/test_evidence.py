@@ -90,6 +90,30 @@ def test_a_quote_over_a_pages_end_is_exact_and_boxed_on_both(page: int) -> None:
 
 
 @pytest.mark.django_db
+def test_lines_that_come_together_ask_for_the_words_of_their_pages_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    alice = make_user()
+    corpus = make_corpus(make_workspace(owner=alice))
+    make_document(corpus, texts=LEASE, with_file=True)
+    answer = make_answer(make_question(make_conversation(corpus, alice)), manifest=manifest_of(corpus))
+    asked: list[list[int]] = []
+    ask = evidence.page_words
+
+    def counted(revision: Any, numbers: Sequence[int]) -> dict[int, PageWords]:
+        asked.append(list(numbers))
+        return ask(revision, numbers)
+
+    monkeypatch.setattr(evidence, "page_words", counted)
+    quotes = [" ".join(text.split()[:8]) for text in LEASE[:3]]
+    lines = [EvidenceLine(f"[[1:{page}]]", 1, page, quote) for page, quote in enumerate(quotes, 1)]
+    rows = EvidenceChecker(answer).check_all([*lines, EvidenceLine("[[9:9]]", 9, 9, quotes[0])], 4)
+    assert asked == [[1, 2, 3]]
+    assert [row.position for row in rows] == [4, 5, 6, 7]
+    assert [bool(row.boxes) for row in rows[:3]] == [True, True, True]
+
+
+@pytest.mark.django_db
 def test_all_places_of_a_quote_are_counted_and_those_of_its_page_boxed() -> None:
     row = checked("The keys are returned on the last day", 3)
     assert [(place["page"], place["times"]) for place in row.places] == [(2, 1), (3, 2)]
