@@ -45,7 +45,7 @@ def lines_html(
     notes: dict[int, str] | None = None,
     whole_href: Callable[[int], str],
 ) -> str:
-    """All lines of a text, one element each with the id `L<number>`; safe to insert as it is.
+    """All lines of a text, one element each, its number with the id `L<number>`; safe to insert as it is.
 
     text: lines end at "\\n" alone. runs: of the whole text (`highlighting.colour_runs`). first_line: the number of
     its first line, 1-based. marks: quoted places (start, end exclusive, code points of text), apart and ascending.
@@ -61,8 +61,9 @@ def lines_html(
         shown = _shown(at, end, spans.over(at, end))
         is_marked = any(first <= number <= last for first, last in marked_lines)
         html.append(
-            f'<span class="code-line{" cited-line" if is_marked else ""}" id="L{number}">'
-            f'<a class="code-number" href="#L{number}" tabindex="-1" aria-label="Line {number}" data-number="{number}"></a>'
+            # The id stands beside the class that changes: htmx keeps the class of what has the same id for a moment.
+            f'<span class="code-line{" cited-line" if is_marked else ""}">'
+            f'<a class="code-number" id="L{number}" href="#L{number}" tabindex="-1" aria-label="Line {number}" data-number="{number}"></a>'
             f'<span class="code-text">{_line(text, shown, (at, end), pieces, spans, partial(whole_href, number))}\n</span>'
             f"{_note(notes.get(number, ''))}</span>"
         )

@@ -13,6 +13,7 @@ import tempfile
 import threading
 import zlib
 from array import array
+from concurrent.futures import Future
 from functools import lru_cache
 from pathlib import PurePosixPath
 
@@ -29,9 +30,11 @@ COLOURED_CHARACTERS = 200_000
 VERSION = 1
 """Raise it when `highlight_jobs.KINDS` changes: what is kept names kinds by their index."""
 KEPT_SECONDS = 7 * 24 * 3600
-LIMITS = Limits(wall_seconds=3, cpu_seconds=2, output_bytes=16 * 1024**2)
+LIMITS = Limits(wall_seconds=10, cpu_seconds=2, output_bytes=16 * 1024**2)
+"""The first child also waits for its zygote, a second or so."""
 MOST_CHILDREN = 2
-WAIT_SECONDS = 2
+PATIENCE_SECONDS = 0.3
+"""Nobody waits longer for colours."""
 _children = threading.BoundedSemaphore(MOST_CHILDREN)
 _PERHAPS_CHANCE = frozenset({"time", "killed", "lost"})
 """Limits that a busy machine may reach, whatever the text."""
@@ -60,7 +63,8 @@ def lexer_of(path: str) -> str:
 def colour_runs(text: str, lexer: str) -> list[int]:
     """Lengths and kinds in turn (`highlight_jobs.runs_of`), which add up to the text; all plain where that fails.
 
-    Blocking: one child the first time, about 3 ms for 1,000 characters; then the cache.
+    The first time a child is asked, about 3 ms for 1,000 characters. Who is not answered within PATIENCE_SECONDS
+    has the text plain, and the next one finds its colours kept.
     """
     plain = [len(text), 0]
     if not lexer or not text or len(text) > COLOURED_CHARACTERS:
@@ -69,20 +73,32 @@ def colour_runs(text: str, lexer: str) -> list[int]:
     key = f"colours:{VERSION}:{hashlib.sha256(lexer.encode() + bytes(1) + content).hexdigest()}"
     if (kept := cache.get(key)) is not None:
         return array("I", zlib.decompress(kept)).tolist()
-    runs = _ask(content, lexer)
-    if runs is None:
+    if not _children.acquire(blocking=False):
         return plain
-    if sum(runs[::2]) != len(text):
-        log.warning("The colours of %s do not cover their text", lexer)
-        runs = plain
-    cache.set(key, zlib.compress(array("I", runs).tobytes(), 1), KEPT_SECONDS)
-    return runs
+    answer: Future[list[int] | None] = Future()
+    threading.Thread(target=_find, args=(answer, key, content, lexer, len(text)), daemon=True).start()
+    try:
+        return answer.result(timeout=PATIENCE_SECONDS) or plain
+    except TimeoutError:
+        return plain
+
+
+def _find(answer: Future[list[int] | None], key: str, content: bytes, lexer: str, length: int) -> None:
+    """Ask a child and keep what it says; in a thread of its own."""
+    runs = None
+    try:
+        runs = _ask(content, lexer)
+        if runs is not None:
+            # The same text would end the next child, too.
+            runs = runs if sum(runs[::2]) == length else [length, 0]
+            cache.set(key, zlib.compress(array("I", runs).tobytes(), 1), KEPT_SECONDS)
+    finally:
+        _children.release()
+        answer.set_result(runs)
 
 
 def _ask(content: bytes, lexer: str) -> list[int] | None:
-    """None where another moment may do better."""
-    if not _children.acquire(timeout=WAIT_SECONDS):
-        return None
+    """None where another moment may do better; no runs where the text is to blame."""
     try:
         with tempfile.TemporaryFile() as file:
             file.write(content)
@@ -95,10 +111,7 @@ def _ask(content: bytes, lexer: str) -> list[int] | None:
         log.warning("No colours for %s: %s", lexer, error)
         if isinstance(error, SandboxUnavailable) or getattr(error, "limit", "") in _PERHAPS_CHANCE:
             return None
-    finally:
-        _children.release()
-    # The same text would end the next child, too.
-    return [len(content.decode()), 0]
+    return []
 
 
 _box: tuple[int, Sandbox] | None = None

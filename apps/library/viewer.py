@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from django.db.models import Q
 from django.http import QueryDict
@@ -20,6 +21,8 @@ from apps.workspaces.models import Workspace
 ZOOMS = (50, 75, 100, 125, 150, 200, 300)
 """Per cent of the pane's width."""
 TABS = ("page", "text")
+PIECE_CHARACTERS = 10_000
+"""A line of a million characters keeps a browser busy for half a minute when it is laid out as one."""
 DRAWN_KINDS = frozenset({Document.Kind.PDF, Document.Kind.PAGED})
 """Documents whose pages have pictures."""
 
@@ -126,14 +129,17 @@ class ViewerPage:
         """Whether lines of a file are shown."""
         return self.tab == "page" and self.code is not None
 
-    @property
-    def text_parts(self) -> list[TextPart]:
-        """The text, parted at its marks."""
-        parts, at = [], 0
-        for start, end in self.marks:
-            parts += [TextPart(self.page.text[at:start], False), TextPart(self.page.text[start:end], True)]
-            at = end
-        return [part for part in (*parts, TextPart(self.page.text[at:], False)) if part.text]
+    @cached_property
+    def text_pieces(self) -> list[list[TextPart]]:
+        """The text in pieces that a browser lays out one by one, each parted at the marks."""
+        edges = sorted({edge for mark in self.marks for edge in mark})
+        return [
+            [
+                TextPart(self.page.text[begin:stop], any(first <= begin < last for first, last in self.marks))
+                for begin, stop in pairwise([start, *(edge for edge in edges if start < edge < end), end])
+            ]
+            for start, end in _pieces(self.page.text)
+        ]
 
     @property
     def zoom_dpi(self) -> int:
@@ -164,6 +170,17 @@ class ViewerPage:
     @property
     def larger_zoom(self) -> int | None:
         return min((zoom for zoom in ZOOMS if zoom > self.zoom), default=None)
+
+
+def _pieces(text: str) -> Iterator[tuple[int, int]]:
+    """Ends at line ends where there are any."""
+    start = 0
+    while start < len(text):
+        end = min(start + PIECE_CHARACTERS, len(text))
+        if end < len(text):
+            end = (text.rfind("\n", start, end) + 1) or end
+        yield start, end
+        start = end
 
 
 def read_zoom(value: str | None) -> int:

@@ -5,7 +5,8 @@ const HASH = /^#L(\d+)(?:-L(\d+))?$/;
 
 const viewer = () => document.querySelector("#viewer[data-permalink]");
 const isAlone = () => Boolean(document.querySelector(".workbench.alone"));
-const lineOf = (number) => document.getElementById(`L${number}`);
+const numberOf = (number) => document.getElementById(`L${number}`);
+const lineOf = (number) => numberOf(number)?.parentElement;
 
 let chosen = null;
 
@@ -25,7 +26,7 @@ function link() {
   const pane = viewer();
   const button = pane?.querySelector("[data-copy-link]");
   if (!button) return;
-  const cited = [...pane.querySelectorAll(".cited-line")].map((line) => Number(line.id.slice(1)));
+  const cited = [...pane.querySelectorAll(".cited-line")].map((line) => Number(line.firstElementChild.id.slice(1)));
   const range = chosen ?? (cited.length ? [cited[0], cited[cited.length - 1]] : null);
   const url = new URL(pane.dataset.permalink, location.href);
   if (range) {
@@ -42,7 +43,7 @@ function settle() {
   if (named) {
     const numbers = [Number(named[1]), Number(named[2] ?? named[1])].sort((one, other) => one - other);
     choose(numbers);
-    lineOf(numbers[0])?.scrollIntoView({ block: "start" });
+    numberOf(numbers[0])?.scrollIntoView({ block: "start" });
   }
   link();
 }
@@ -51,7 +52,7 @@ document.addEventListener("click", (event) => {
   const number = event.target.closest?.(".code-number");
   if (!number || event.ctrlKey || event.metaKey) return;
   event.preventDefault();
-  const line = Number(number.dataset.number);
+  const line = Number(number.id.slice(1));
   const range = event.shiftKey && chosen ? [Math.min(chosen[0], line), Math.max(chosen[1], line)] : [line, line];
   choose(range);
   if (isAlone()) history.replaceState(history.state, "", anchorOf(range));

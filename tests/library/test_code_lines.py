@@ -11,7 +11,7 @@ import pytest
 from apps.library.code_lines import LONGEST_SHOWN, lines_html
 
 LINE = re.compile(
-    r'<span class="code-line( cited-line)?" id="L(\d+)"><a [^>]+></a><span class="code-text">(.*?)\n</span>(.*?)</span>',
+    r'<span class="code-line( cited-line)?"><a class="code-number" id="L(\d+)"[^>]+></a><span class="code-text">(.*?)\n</span>(.*?)</span>',
     re.DOTALL,
 )
 TAG = re.compile(r"<[^>]+>")
@@ -61,7 +61,7 @@ def test_marked_lines_and_notes_stand_at_their_numbers() -> None:
         notes={12: "secret <masked>"},
         whole_href=whole_href,
     )
-    assert re.findall(r'cited-line" id="(L\d+)"', html) == ["L11", "L12"]
+    assert re.findall(r'cited-line"><a class="code-number" id="(L\d+)"', html) == ["L11", "L12"]
     assert html.count("code-note") == 1
     assert "secret &lt;masked&gt;</span></span>" in html
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Event
+
 import pytest
 
 from apps.library import highlighting
@@ -10,6 +12,11 @@ from apps.library.ingestion.colours import KINDS
 from apps.library.ingestion.limits import Limits
 
 PROGRAM = 'def f(x):\n    # half\n    return "a" + str(x * 2)\n'
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(highlighting, "PATIENCE_SECONDS", 30)
 
 
 def coloured(text: str, lexer: str) -> list[tuple[str, str]]:
@@ -72,10 +79,24 @@ def test_text_that_ends_its_child_is_plain_and_tried_again_only_if_chance_did_it
     assert len(asked) == (1 if is_kept else 2)
 
 
-def test_a_box_that_is_busy_costs_the_colours_of_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(highlighting, "WAIT_SECONDS", 0)
+def test_while_all_children_are_busy_text_is_plain() -> None:
     with highlighting._children, highlighting._children:
         assert colour_runs(PROGRAM, "Python") == [len(PROGRAM), 0]
+    assert len(colour_runs(PROGRAM, "Python")) > 2
+
+
+def test_nobody_waits_for_colours_that_take_long_and_the_next_one_has_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    go, ask, children = Event(), highlighting._ask, highlighting._children
+    monkeypatch.setattr(highlighting, "_ask", lambda *given: go.wait(30) and ask(*given))
+    monkeypatch.setattr(highlighting, "PATIENCE_SECONDS", 0.01)
+    assert colour_runs(PROGRAM, "Python") == [len(PROGRAM), 0]
+    go.set()
+    # Its thread gives back its place when the colours are kept.
+    for _ in range(highlighting.MOST_CHILDREN):
+        assert children.acquire(timeout=30)
+    children.release(highlighting.MOST_CHILDREN)
     assert len(colour_runs(PROGRAM, "Python")) > 2
 
 
