@@ -38,10 +38,10 @@ def what_is_read(request: HtmxRequest, workspace_slug: str, document_id: uuid.UU
         return document_refused(request, workspace, document, Refused("bad_glob", _fault(form), status=422))
     if document.current_revision is None or not document.current_revision.page_count:
         return show_document(request, workspace, document)
-    form = SkippedForm(request.GET)
-    if not form.is_valid():
+    listed = SkippedForm(request.GET)
+    if not listed.is_valid():
         raise Http404
-    context = read_context(workspace, document, *form.cleaned_data.values())
+    context = read_context(workspace, document, *listed.cleaned_data.values())
     part = request.GET.get("part") if request.htmx else None
     if part in _LISTS:
         return render(request, _LISTS[part], context)

@@ -14,7 +14,7 @@ from tests.factories import make_next_revision
 from tests.library.house import HTMX, House, body, house_with_lease  # noqa: F401 (fixture)
 from tests.repositories import make_repository
 
-FILES = {
+FILES: dict[str, str | bytes] = {
     "src/app.py": "def rent():\n    return 1850\n" * 40,
     "src/deep/notes.md": "Notice is given in writing.\n",
     "docs/guide.md": "Keys are returned on the last day.\n" * 10,
