@@ -288,6 +288,7 @@ API: dict[str, Route] = {
         post=Call(MEMBERS, {"ref": "main"}, status=frozenset({409}))
     ),
     f"{_v1}documents/<document_id>/skipped": api(get=Call(VIEWERS)),
+    f"{_v1}documents/<document_id>/tree": api(get=Call(VIEWERS)),
     f"{_v1}documents/<document_id>/pages/<int:number>": api(get=Call(VIEWERS)),
     f"{_v1}documents/<document_id>/pages/<int:number>/image": api(get=Call(VIEWERS)),
     f"{_v1}documents/<document_id>/pages/<int:number>/thumbnail": api(get=Call(VIEWERS)),
