@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-import re2
+import re2  # type: ignore[import-untyped]
 
 LONGEST_WORDS = 120
 
