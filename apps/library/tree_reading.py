@@ -10,16 +10,18 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
 from django.conf import settings
 from django.db.models import Count, Sum
 
+from apps.common.database import insert_rows
 from apps.library import storage
 from apps.library.claims import Claim, TurnOver
 from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.sandbox import Sandbox
+from apps.library.ingestion.source import rules_are_compiled
 from apps.library.ingestion.tree.choosing import fold_not_included
 from apps.library.ingestion.tree.unpacking import (
     TreeFile,
@@ -93,12 +95,13 @@ def _keep_skipped(claim: Claim, skipped: list[TreeSkip], paths: set[str]) -> Non
     rows = SkippedPath.objects.filter(revision=claim.revision)
     told = dict(rows.values_list("path", "pk"))
     rows.filter(pk__in=[pk for path, pk in told.items() if path not in paths]).delete()
-    SkippedPath.objects.bulk_create(
-        [
-            SkippedPath(revision=claim.revision, path=path, reason=reason, count=count)
-            for path, reason, count in fold_not_included(map(astuple, skipped), paths)
-        ],
-        batch_size=1_000,
+    found = [(one.path, one.reason, one.count) for one in skipped]
+    insert_rows(
+        SkippedPath,
+        (
+            {"revision_id": claim.revision.pk, "path": path, "reason": reason, "count": count}
+            for path, reason, count in fold_not_included(found, paths)
+        ),
     )
 
 
@@ -123,12 +126,16 @@ def _read(claim: Claim, box: Sandbox, spool: IO[bytes], files: list[TreeFile]) -
     store = TreeStore(claim)
     waiting = [file for file in files if file.path not in store.done_paths]
     before = len(files) - len(waiting)
-    claim.write(stage="Reading files", total=len(files), done=before)
+    ready = rules_are_compiled(settings.CACHE_DIR)
+    stage = "Reading files" if ready else "Preparing the search for secrets"
+    claim.write(stage=stage, total=len(files), done=before)
     plan = _plan(claim.revision, waiting)
     store.more_tokens = _more_tokens(box, spool, plan.renamed(), claim)
     with closing(read_files(box, spool.fileno(), plan.to_read, cancelled=claim.stop)) as outcomes:
         for done, file in enumerate(waiting, start=before + 1):
             _take(store, plan, outcomes, file)
+            if done == before + 1:
+                claim.write(stage="Reading files")
             if store.is_full or done == len(files):
                 _flush(store, done)
                 if done < len(files):

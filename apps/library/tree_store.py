@@ -5,9 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import transaction
 
+from apps.common.database import insert_rows
 from apps.library.claims import Claim
 from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.source import CUTTING_VERSION
@@ -34,7 +36,7 @@ class _Piece:
     """What the next transaction writes."""
 
     files: list[SourceFile] = field(default_factory=list)
-    pages: list[Page] = field(default_factory=list)
+    pages: list[dict[str, Any]] = field(default_factory=list)
     copies: list[tuple[SourceFile, Copy]] = field(default_factory=list)
     findings: list[SecretFinding] = field(default_factory=list)
     skipped: list[SkippedPath] = field(default_factory=list)
@@ -107,10 +109,10 @@ class TreeStore:
         """Files, pages and the progress that mentions them appear together. Raises ClaimLost and SourceGone."""
         piece, self._piece = self._piece, _Piece()
         with transaction.atomic():
-            Page.objects.bulk_create(piece.pages, batch_size=500)
+            insert_rows(Page, piece.pages)
             copy_pages(self.revision, [copy for _, copy in piece.copies])
             self._count_copies(piece.copies)
-            SourceFile.objects.bulk_create(piece.files, batch_size=500)
+            insert_rows(SourceFile, map(_values, piece.files))
             SecretFinding.objects.bulk_create(piece.findings, batch_size=500)
             SkippedPath.objects.bulk_create(piece.skipped, batch_size=500)
             self.claim.note_progress(done=done)
@@ -140,16 +142,21 @@ class TreeStore:
         self._piece.page_count += known.page_count
         return row
 
-    def _page_row(self, number: int, page: SlicePage) -> Page:
-        return Page(
-            workspace_id=self.revision.workspace_id,
-            revision=self.revision,
-            number=number,
-            label=page.label,
-            text=page.text,
-            tokens=page.tokens,
-            flags=list(page.flags),
-        )
+    def _page_row(self, number: int, page: SlicePage) -> dict[str, Any]:
+        return {
+            "workspace_id": self.revision.workspace_id,
+            "revision_id": self.revision.pk,
+            "number": number,
+            "label": page.label,
+            "text": page.text,
+            "tokens": page.tokens,
+            "source": Page.Source.TEXT_LAYER.value,
+            "state": Page.State.READ.value,
+            "reason": "",
+            "width": 0.0,
+            "height": 0.0,
+            "flags": list(page.flags),
+        }
 
     def _skip(self, path: str, outcome: FileSkipped) -> None:
         self._outcomes[path] = outcome
@@ -185,6 +192,11 @@ class TreeStore:
         for row in rows:
             numbers = range(row.first_page, row.first_page + row.page_count)
             row.tokens = _packed_tokens((number, tokens.get(number, 0)) for number in numbers)
+
+
+def _values(file: SourceFile) -> dict[str, Any]:
+    names = [field.attname for field in SourceFile._meta.concrete_fields if not field.primary_key]
+    return {name: getattr(file, name) for name in names}
 
 
 def _packed_tokens(pages: Iterable[tuple[int, int]]) -> int:

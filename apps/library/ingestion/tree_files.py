@@ -6,6 +6,7 @@ the one it was at is read again alone, and the rest goes on in a new child: a ba
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -20,9 +21,10 @@ from apps.library.ingestion.sandbox import Cancelled, ChildDied, ChildFailed, Sa
 MAX_CHARACTERS = 400_000_000
 MAX_PAGES = 200_000
 """Of a whole tree, as it is read."""
-BATCH_BYTES = 1024**2
-BATCH_FILES = 500
-"""A child starts in some milliseconds; this much it reads in about a second, so that progress is seen."""
+LEAST_BATCH_BYTES, MOST_BATCH_BYTES, BATCH_FILES = 256 * 1024, 4 * 1024**2, 1_000
+"""A child costs some ten milliseconds and reads four MiB in about a second. Batches shrink towards the end, so that
+all children end together."""
+_SHARE_OF_REST = 4
 # A child that was killed, or went with its zygote, is no fault of the file it was at; a file that always ends so is.
 _PERHAPS_CHANCE: frozenset[LimitName] = frozenset({"lost", "killed"})
 _MOST_CHANCES = 3
@@ -120,17 +122,17 @@ def read_files(
     Close the generator, or set cancelled from another thread, to stop: children are killed within half a second.
     Raises Cancelled then.
     """
+    # The spool is mapped into each child, whose own need does not grow with it.
+    limits = limits or Limits(memory_bytes=os.fstat(spool_fd).st_size + Limits().memory_bytes)
     count = workers or default_workers()
     stop = _Stop(cancelled)
     running: deque[Future[list[Outcome]]] = deque()
-    waiting = batches(files)
+    waiting = batches(files, count)
     with ThreadPoolExecutor(count, thread_name_prefix="files") as threads:
         try:
             while True:
                 while len(running) < 2 * count and (batch := next(waiting, None)) is not None:
-                    running.append(
-                        threads.submit(_read_batch, box, spool_fd, batch, limits or Limits(), stop)
-                    )
+                    running.append(threads.submit(_read_batch, box, spool_fd, batch, limits, stop))
                 if not running:
                     return
                 yield from _result(running.popleft(), stop)
@@ -139,14 +141,19 @@ def read_files(
             threads.shutdown(cancel_futures=True)
 
 
-def batches(files: Iterable[SpooledFile]) -> Iterator[list[SpooledFile]]:
-    """The files in pieces of about BATCH_BYTES, at most BATCH_FILES each."""
+def batches(files: Iterable[SpooledFile], workers: int) -> Iterator[list[SpooledFile]]:
+    """The files in pieces, each a share of what is left, at most BATCH_FILES."""
+    files = list(files)
+    left = sum(file.size for file in files)
     batch: list[SpooledFile] = []
-    size = 0
+    size, most = 0, 0
     for file in files:
-        if batch and (size + file.size > BATCH_BYTES or len(batch) == BATCH_FILES):
+        if batch and (size + file.size > most or len(batch) == BATCH_FILES):
             yield batch
+            left -= size
             batch, size = [], 0
+        if not batch:
+            most = max(LEAST_BATCH_BYTES, min(MOST_BATCH_BYTES, left // (_SHARE_OF_REST * workers)))
         batch.append(file)
         size += file.size
     if batch:
