@@ -335,7 +335,7 @@ def test_altered_bytes_end_in_files_or_a_refusal(box: Sandbox, name: str) -> Non
         {"src/a.py": b"a = 1\n" * 50, "b.txt": dice.randbytes(900), ".gitignore": b"*.log\n"}
     )
     refused = 0
-    for _ in range(40):
+    for _ in range(25):
         altered = bytearray(content)
         for _ in range(dice.randint(1, 4)):
             altered[dice.randrange(len(altered))] = dice.randrange(256)
@@ -343,4 +343,4 @@ def test_altered_bytes_end_in_files_or_a_refusal(box: Sandbox, name: str) -> Non
             unpacked(box, bytes(altered))
         except IngestionError:
             refused += 1
-    assert refused > 5
+    assert refused > 3

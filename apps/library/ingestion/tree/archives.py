@@ -16,7 +16,8 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-_STEP_BYTES = 1 << 18
+# Small, because what follows a short stream is copied for each of them.
+_STEP_BYTES = 1 << 16
 _PIECE_BYTES = 1 << 20
 
 
