@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Any
 
@@ -53,6 +54,15 @@ def _empty_cache():
     from django.core.cache import cache
 
     cache.clear()
+
+
+@pytest.fixture(scope="session")
+def shared_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The installation of tests/live/conftest.py; what starts it takes longer than most tests in it."""
+    from tests.live.conftest import run_house
+
+    with run_house(tmp_path_factory.mktemp("house")) as house:
+        yield house
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

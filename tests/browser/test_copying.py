@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Desk, tab_to
 from tests.factories import LEASE_PAGES, pdf_bytes
@@ -86,7 +86,7 @@ def test_without_leave_to_use_the_clipboard_the_text_is_there_to_be_taken(
     assert "### Sources" in area.input_value()
     assert page.evaluate("getSelection().toString() || document.activeElement.selectionEnd") not in ("", 0)
     page.keyboard.press("Escape")
-    assert page.locator("dialog.copy-dialog").count() == 0
+    expect(page.locator("dialog.copy-dialog")).to_have_count(0)
     assert page.evaluate("document.activeElement.closest('copy-answer') !== null")
 
     page.locator(".answer details.evidence > summary").click()
