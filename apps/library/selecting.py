@@ -57,16 +57,23 @@ def set_path_ticked(actor: User, entry: CorpusEntry, path: str, is_ticked: bool)
 def ticked_sums(wanted: Mapping[uuid.UUID, PathTicks]) -> dict[uuid.UUID, TickedSum]:
     """What ticks leave of each revision. One query, none where nothing is asked.
 
-    It walks through the paths of these repositories, 50,000 of them in about 0.1 s.
+    It walks through the paths of these repositories, 50,000 of them in about 0.2 s.
     """
     sums = {revision_id: [0, 0, 0] for revision_id in wanted}
     if not sums:
         return {}
+    folders: dict[tuple[uuid.UUID, str], bool] = {}
     rows = SourceFile.objects.filter(revision_id__in=list(wanted)).order_by()
     for revision_id, path, pages, tokens in rows.values_list(
         "revision_id", "path", "page_count", "tokens"
     ).iterator(chunk_size=5000):
-        if wanted[revision_id].is_ticked(path):
+        decisions, folder_path = wanted[revision_id].decisions, path[: path.rfind("/") + 1]
+        is_ticked = decisions.get(path)
+        if is_ticked is None:
+            is_ticked = folders.get((revision_id, folder_path))
+        if is_ticked is None:
+            is_ticked = folders[revision_id, folder_path] = wanted[revision_id].is_ticked(folder_path)
+        if is_ticked:
             summed = sums[revision_id]
             summed[0] += 1
             summed[1] += pages
