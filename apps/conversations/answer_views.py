@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import reswap, retarget
 
 from apps.common.http import HtmxRequest, Refused, refusal
 from apps.conversations import services
@@ -84,7 +86,10 @@ def retry(request: HtmxRequest, workspace_slug: str, answer_id: uuid.UUID) -> Ht
     """Ask a failed or stopped answer's question again, as a new answer beside it."""
     workspace = workspace_for(request.user, workspace_slug)
     found = answer_for(request.user, answer_id, Right.CONTRIBUTE, workspace)
-    return _show_beside(request, found, partial(services.retry_answer, request.user, found))
+    hosts = request.POST.getlist("hosts")
+    return _show_beside(
+        request, found, partial(services.retry_answer, request.user, found, seen_hosts=hosts or None)
+    )
 
 
 @require_POST
@@ -103,11 +108,25 @@ def _show_beside(request: HtmxRequest, answer: Answer, make: Callable[[], Answer
     try:
         anew = make()
     except Refused as refused:
+        if refused.code == "plan_changed" and request.htmx:
+            return _show_changed_plan(request, refused)
         return refusal(request, 422 if request.htmx else refused.status, refused.sentence, refused.code)
     if not request.htmx:
         return redirect(conversation_url(answer.question.conversation, anew))
     pane = pane_context(request, answer.question.conversation, tip=anew)
     return render(request, "conversations/_pane.html", pane)
+
+
+def _show_changed_plan(request: HtmxRequest, refused: Refused) -> HttpResponse:
+    """In the place of the button: who would be asked now and at which price, to be pressed once that was seen."""
+    plan = refused.details
+    context = {
+        "sentence": refused.sentence,
+        "hosts": [plan["endpoint"], *plan["fallbacks"]],
+        "cost": {name: Decimal(amount) for name, amount in (plan["cost_usd"] or {}).items()},
+    }
+    response = render(request, "conversations/_plan_changed.html", context, status=422)
+    return reswap(retarget(response, "this"), "outerHTML")
 
 
 @require_safe

@@ -301,16 +301,17 @@ def status_data(stage: str, sentence: str, done: int = 0, total: int = 0) -> dic
     return {"stage": stage, "sentence": sentence, "done": done, "total": total}
 
 
-def retry_answer(actor: User, answer: Answer) -> Answer:
+def retry_answer(actor: User, answer: Answer, *, seen_hosts: Collection[str] | None = None) -> Answer:
     """Ask a failed or stopped answer's question again, as a new answer beside it, on the corpus of today.
 
-    One that went on with a cut answer goes on with it again. Raises Refused as asking does.
+    seen_hosts: as in `ask_question`; None for those that the answer's own plan named. One that went on with a cut
+    answer goes on with it again. Raises Refused as asking does.
     """
     from apps.conversations.continuing import continue_answer, continued
 
     if answer.is_running or answer.status == Answer.Status.DONE:
         raise Refused("not_failed", "Only a failed or stopped answer can be retried.", status=409)
-    shown = [answer.plan.get("endpoint"), *answer.plan.get("fallbacks", [])]
+    shown = seen_hosts or [answer.plan.get("endpoint"), *answer.plan.get("fallbacks", [])]
     if cut := continued(answer):
         return continue_answer(actor, cut, seen_hosts=shown)
     question = answer.question

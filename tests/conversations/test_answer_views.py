@@ -91,6 +91,24 @@ def test_stopping_an_ended_answer_changes_nothing(room: Room) -> None:
     assert Answer.objects.get(pk=room.answer.pk).status == Answer.Status.DONE
 
 
+def test_a_plan_that_changed_is_shown_in_the_buttons_place_and_can_be_agreed_to(
+    room: Room, script: Script
+) -> None:
+    Answer.objects.filter(pk=room.answer.pk).update(
+        status=Answer.Status.FAILED, plan={**room.answer.plan, "endpoint": "gone", "fallbacks": []}
+    )
+    client = room.client("alice")
+    refused = client.post(room.url("retry"), headers=HTMX)
+    assert (refused.status_code, refused.headers["HX-Retarget"]) == (422, "this")
+    assert 'name="hosts" value="scripted"' in body(refused)
+    assert "Nothing was asked" in plain(refused)
+    assert "Ask scripted" in plain(refused)
+
+    asked = client.post(room.url("retry"), {"hosts": ["scripted"]}, headers=HTMX)
+    assert asked.status_code == 200
+    assert Answer.objects.filter(question=room.answer.question).count() == 2
+
+
 def test_a_failed_answer_keeps_what_came_and_offers_retry(room: Room, script: Script) -> None:
     Answer.objects.filter(pk=room.answer.pk).update(
         status=Answer.Status.FAILED, error_sentence="The stream was cut.", plan=make_plan("scripted")
