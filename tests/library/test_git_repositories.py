@@ -45,6 +45,7 @@ FILES: dict[str, bytes] = {
     "link": b"src/app.py",
     "vendored": b"1" * 40,
     "empty": b"",
+    "wide.txt": "\ufeffwide\n".encode("utf-32-le"),
 }  # fmt: skip
 MODES = {"link": "120000", "vendored": "160000"}
 
@@ -131,7 +132,8 @@ def test_what_is_read_is_what_git_lists_without_the_skips(
         "two names that collide elsewhere are one too many"
     )
     for path, text in texts(revision).items():
-        assert text == FILES[path].decode().replace("\r\n", "\n"), path
+        encoding = "utf-32" if path == "wide.txt" else "utf-8"
+        assert text == FILES[path].decode(encoding).replace("\r\n", "\n"), path
 
 
 def test_the_stored_tar_is_the_same_for_the_same_commit(

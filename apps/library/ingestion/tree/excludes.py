@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from apps.library.ingestion.source.decoding import is_binary
+from apps.library.ingestion.source.decoding import is_binary, load_codecs
+
+# Children that look at files may open none of Python's own any more.
+load_codecs()
 
 HEAD_BYTES = 16_384
 """How much of a file's beginning the rules look at."""
@@ -44,7 +47,7 @@ _VENDOR = re.compile(r"(?:^|(?:^|/)(?:static|assets|public|js|css|lib|resources)
 _LOCK_FILES = _words(
     "package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock bun.lockb deno.lock poetry.lock uv.lock"
     " pdm.lock pipfile.lock cargo.lock gemfile.lock composer.lock go.sum go.work.sum mix.lock rebar.lock flake.lock"
-    " podfile.lock cartfile.resolved package.resolved packages.lock.json paket.lock gradle.lockfile pubspec.lock"
+    " podfile.lock cartfile.resolved package.resolved packages.lock.json gradle.lockfile pubspec.lock"
     " conan.lock .terraform.lock.hcl module.bazel.lock stack.yaml.lock symfony.lock"
 )
 _NAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
