@@ -12,7 +12,7 @@ from apps.common.redis import sync_redis
 from apps.conversations import answering, services
 from apps.library.models import SecretFinding
 from tests.conversations.conftest import Desk
-from tests.library.ingestion.secret_samples import Sample, look_alikes, secrets
+from tests.library.ingestion.secret_samples import Sample, decoys, secrets
 from tests.library.trees import bring, read
 from tests.provider_server import ProviderServer
 
@@ -43,7 +43,7 @@ def pieces(sample: Sample) -> set[str]:
 
 
 def test_no_certain_secret_reaches_a_provider(desk: Desk, provider: ProviderServer) -> None:
-    real, others = secrets(), look_alikes()
+    real, others = secrets(), decoys()
     files = {
         f"top/settings/{number:03}.conf": f"# Set {number}\n{sample.text}"
         for number, sample in enumerate(real)

@@ -1,6 +1,6 @@
-"""A hundred secrets and a hundred look-alikes, made by code: none of them stands in this file as it would be found.
+"""A hundred secrets and a hundred decoys, made by code: none of them stands in this file as it would be found.
 
-The secrets have the form of real ones (prefixes, lengths, alphabets, checksums) and are random. The look-alikes are
+The secrets have the form of real ones (prefixes, lengths, alphabets, checksums) and are random. The decoys are
 what source code is full of: hashes, identifiers, public keys, placeholders, references to variables.
 """
 
@@ -196,7 +196,7 @@ def _names(maker: _Maker) -> str:
     return str(uuid.UUID(bytes=maker.random.randbytes(16)))
 
 
-_LOOK_ALIKES: dict[str, _Form] = {
+_DECOYS: dict[str, _Form] = {
     "UUID": lambda make: f'ID = "{_names(make)}"',
     "commit": lambda make: f"commit {make.some(HEX, 40)}",
     "pinned action": lambda make: f"uses: actions/checkout@{make.some(HEX, 40)}",
@@ -205,7 +205,7 @@ _LOOK_ALIKES: dict[str, _Form] = {
     "subresource integrity": lambda make: f'integrity="sha512-{make.base64(64)}"',
     "MD5": lambda make: f'assert digest == "{make.some(HEX, 32)}"',
     "public key": lambda make: make.pem("PUBLIC " + "KEY", 6),
-    "certificate": lambda make: make.pem("CERTI" + "FICATE", 20),
+    "certificate": lambda make: make.pem("CERTIFICATE", 20),
     "SSH public key": lambda make: f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{make.some(WORD, 43)} ops@host",
     "picture in a style": lambda make: f"background: url(data:image/png;base64,{make.base64(90)});",
     "placeholder in braces": lambda make: (
@@ -238,9 +238,7 @@ _LOOK_ALIKES: dict[str, _Form] = {
     "CSS colours": lambda make: " ".join(f"#{make.some(HEX, 6)};" for _ in range(8)),
     "numbers": lambda make: ", ".join(make.some(DIGITS, 9) for _ in range(8)),
     "session constant": lambda make: f"SESSION_COOKIE_NAME = '{make.some(LOWER, 12)}-session-id'",
-    "mangled name": lambda make: (
-        "_ZNSt6vectorIiSaIiEE17_M_realloc_insertIJRKiEEEvN9__gnu_cxx17__normal_iteratorIPiS1_EEDpOT_"
-    ),
+    "mangled name": lambda make: "_ZN3app5Cache6insertERKSt4pairIiNS_5EntryEEb_N9__gnu_cxx13new_allocatorE",
     "locale data": lambda make: 'msgstr "Passwort: %(password)s, Schlüssel: %(key)s"',
     "regular expression": lambda make: r"TOKEN = re.compile(r'gh" + r"[pousr]_[A-Za-z0-9]{36}')",
     "URL of a release": lambda make: f"https://downloads.example.org/{make.some(HEX, 40)}/app.zip",
@@ -268,10 +266,10 @@ _LOOK_ALIKES: dict[str, _Form] = {
 }
 
 
-def look_alikes() -> list[Sample]:
+def decoys() -> list[Sample]:
     """A hundred, two of each form."""
     return [
         Sample(kind, form(maker) + "\n")
         for maker in (_Maker(11), _Maker(12))
-        for kind, form in _LOOK_ALIKES.items()
+        for kind, form in _DECOYS.items()
     ]

@@ -1,4 +1,4 @@
-"""Secrets in source code: certain ones cannot be read any more, look-alikes stay as they are."""
+"""Secrets in source code: certain ones cannot be read any more, decoys stay as they are."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def kinds(samples: Iterable[Sample]) -> str:
     return ", ".join(sorted({sample.kind for sample in samples})) or "none"
 
 
-def test_secrets_are_masked_and_look_alikes_are_not() -> None:
-    real, others = secret_samples.secrets(), secret_samples.look_alikes()
+def test_secrets_are_masked_and_decoys_are_not() -> None:
+    real, others = secret_samples.secrets(), secret_samples.decoys()
     assert len(real) == len(others) == 100
     missed = [sample for sample in real if remains(sample)]
     changed = [sample for sample in others if mask(sample.text).text != sample.text]
     doubted = [sample for sample in others if mask(sample.text).places and sample not in changed]
     print(
         f"\nSecrets masked: {100 - len(missed)} of 100 (missed: {kinds(missed)}). "
-        f"Look-alikes masked: {len(changed)} of 100 ({kinds(changed)}); reported: {len(doubted)} ({kinds(doubted)})."
+        f"Decoys masked: {len(changed)} of 100 ({kinds(changed)}); reported: {len(doubted)} ({kinds(doubted)})."
     )
     assert len(missed) <= (1 - LEAST_RECALL) * 100
     assert len(changed) + len(doubted) <= MOST_FALSE_POSITIVES * 100
@@ -72,8 +72,8 @@ def test_masking_keeps_lines_and_says_where() -> None:
 
 def test_letters_of_several_bytes_before_a_secret_move_no_mask() -> None:
     token = secret_samples.secrets()[0].secret
-    masked = mask(f"größe = 'äöü€😀' # {token} ende\n")
-    assert masked.text == f"größe = 'äöü€😀' # {token[:4]}{MASK * 36} ende\n"
+    masked = mask(f"größe = 'äöü€😀' # {token} done\n")
+    assert masked.text == f"größe = 'äöü€😀' # {token[:4]}{MASK * 36} done\n"
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def load_codecs() -> None:
     """Load every codec that decode may need, before a process loses the right to open files."""
     for name in (*_CODECS, *(encoding for _, encoding in _BOMS)):
         codecs.lookup(name)
-    from_bytes("Prüfung, größer als früher".encode("cp1252") * 8, cp_isolation=list(_CODECS))
+    from_bytes("Prüfung größerer Flächen".encode("cp1252") * 8, cp_isolation=list(_CODECS))
 
 
 def _decode_unicode(data: bytes) -> tuple[str, str, int] | None:
