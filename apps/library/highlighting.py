@@ -26,7 +26,7 @@ from apps.library.ingestion.sandbox import ChildDied, ChildFailed, Sandbox, Sand
 log = logging.getLogger(__name__)
 
 COLOURED_CHARACTERS = 200_000
-"""Longer text is shown without colours: lexers take about 3 ms for 1,000 characters."""
+"""Longer text is shown without colours: lexers take 3 to 7 ms for 1,000 characters."""
 VERSION = 1
 """Raise it when `highlight_jobs.KINDS` changes: what is kept names kinds by their index."""
 KEPT_SECONDS = 7 * 24 * 3600
@@ -63,7 +63,7 @@ def lexer_of(path: str) -> str:
 def colour_runs(text: str, lexer: str) -> list[int]:
     """Lengths and kinds in turn (`highlight_jobs.runs_of`), which add up to the text; all plain where that fails.
 
-    The first time a child is asked, about 3 ms for 1,000 characters. Who is not answered within PATIENCE_SECONDS
+    The first time a child is asked, 3 to 7 ms for 1,000 characters. Who is not answered within PATIENCE_SECONDS
     has the text plain, and the next one finds its colours kept.
     """
     plain = [len(text), 0]
