@@ -9,10 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from apps.library.ingestion.source.decoding import is_binary, load_codecs
-
-# Children that look at files may open none of Python's own any more.
-load_codecs()
+from apps.library.ingestion.source.decoding import is_binary
 
 HEAD_BYTES = 16_384
 """How much of a file's beginning the rules look at."""

@@ -17,12 +17,16 @@ from typing import Any, Protocol
 from apps.common.errnos import FULL_DISK
 from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.jobs import WRITABLE, job
+from apps.library.ingestion.source.decoding import load_codecs
 from apps.library.ingestion.tree import paths
 from apps.library.ingestion.tree.archives import check_total, is_zip, unpacked
 from apps.library.ingestion.tree.choosing import HEAD_BYTES, Choosing
 from apps.library.ingestion.tree.members import ENCRYPTED, FILE, FOLDER, Damaged, Member, TreeLimits
 from apps.library.ingestion.tree.tars import tar_members
 from apps.library.ingestion.tree.zips import ZipArchive
+
+# A child that looks whether files are text may open none of Python's own any more.
+load_codecs()
 
 _GITIGNORE = ".gitignore"
 _RULE_BYTES = 16 * 1024**2
