@@ -49,7 +49,7 @@ def cut(text: str) -> list[Slice]:
     """The slices of a text in order; joined they are the text. An empty text has none.
 
     Each has at most MAX_LINES lines and MAX_CHARACTERS characters; a longer line is a slice alone. A slice of blank
-    lines only comes from blank texts and from blank runs that fill a slice.
+    lines only comes from blank texts, from blank runs that fill a slice, and before a slice of one long line.
     """
     lines = lines_of(text)
     slices = []
