@@ -12,6 +12,7 @@ from apps.common.http import HtmxRequest, Refused, refusal
 from apps.library import tree_services
 from apps.library.access import document_for
 from apps.library.document_views import document_changed, document_refused
+from apps.library.ingestion.tree.choosing import RESTORABLE
 from apps.library.models import Document, SkippedPath
 from apps.library.page_views import show_document, show_viewer
 from apps.library.read_forms import ChoiceForm, RestoreForm, SkippedForm
@@ -83,8 +84,12 @@ def restore(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID) -
     if not form.is_valid() or document.current_revision is None:
         return refusal(request, 422, "Name a path or a reason.", "bad_path")
     wanted = {name: value for name, value in form.cleaned_data.items() if value}
-    skipped = SkippedPath.objects.filter(revision=document.current_revision, **wanted)
+    skipped = SkippedPath.objects.filter(revision=document.current_revision, reason__in=RESTORABLE).filter(
+        **wanted
+    )
     paths = list(skipped.order_by("path").values_list("path", flat=True)[: MOST_RESTORED + 1])
+    if not paths:
+        raise Http404
     if len(paths) > MOST_RESTORED:
         sentence = f"More than {MOST_RESTORED:,} files at once: take in folders, or one file after the other."
         return document_refused(request, workspace, document, Refused("too_many_paths", sentence, status=422))

@@ -15,10 +15,9 @@ from apps.common.http import HtmxRequest, Refused, refusal
 from apps.library.access import corpus_for, entry_for
 from apps.library.corpora import CorpusRow, corpus_rows
 from apps.library.forms import PathTickForm, TreeForm
-from apps.library.models import Corpus, Document, Untick
-from apps.library.path_ticks import PathTicks
+from apps.library.models import Corpus, Document
 from apps.library.selecting import set_path_ticked
-from apps.library.tree_pane import ShownFolder
+from apps.library.tree_pane import ShownFolder, row_for
 from apps.library.windows import meter_bar
 from apps.workspaces.access import workspace_for
 
@@ -70,13 +69,10 @@ def tick_path(
 
 
 def _row_of(request: HtmxRequest, corpus: Corpus, entry_id: uuid.UUID) -> CorpusRow:
-    """With the ticks, without the sums of what is ticked, which would walk through all files."""
-    entry = entry_for(request.user, corpus, entry_id)
-    revision = entry.document.current_revision
-    if revision is None or entry.document.kind != Document.Kind.REPOSITORY:
+    row = row_for(request.user, entry_for(request.user, corpus, entry_id))
+    if row is None or row.document.kind != Document.Kind.REPOSITORY:
         raise Http404
-    paths = Untick.objects.filter(user=request.user, entry=entry).values_list("paths", flat=True).first()
-    return CorpusRow(entry, entry.document, revision, PathTicks.read(paths))
+    return row
 
 
 def _context(corpus: Corpus, row: CorpusRow) -> dict[str, Any]:

@@ -216,7 +216,7 @@ WORKSPACE: dict[str, Route] = {
         Route({**page(VIEWERS).calls, "POST": Call(MEMBERS, {"exclude": "docs/"})}), swaps=REPOSITORY
     ),
     f"{_document}what-is-read/preview/": replace(change(VIEWERS, {"exclude": "docs/"}), swaps=REPOSITORY),
-    f"{_document}what-is-read/restore/": replace(change(MEMBERS, {"path": "docs/"}), swaps=REPOSITORY),
+    f"{_document}what-is-read/restore/": replace(change(MEMBERS, {"path": "vendor/"}), swaps=REPOSITORY),
     f"{_document}retry/": change(MEMBERS),
     f"{_document}password/": change(MEMBERS, {"password": "secret"}),
     f"{_document}read-again/": change(MEMBERS, {"ocr": "never"}),

@@ -178,7 +178,12 @@ def _contents(workspace: Workspace, asker: User, owner: User, *, is_shared: bool
     """Ids of one of everything in a workspace."""
     corpus = make_corpus(workspace)
     document = make_document(corpus, added_by=asker, with_file=True)
-    repository = make_repository(corpus, {"src/app.py": "print('the lease')\n"}, added_by=asker)
+    repository = make_repository(
+        corpus,
+        {"src/app.py": "print('the lease')\n"},
+        added_by=asker,
+        skipped=[("vendor/", "vendored", 3)],
+    )
     figure = make_figure(document.current_revision, number=2)
     workspace.held_right = Right.OWN
     invitation, token = invite(owner, workspace, f"new-at-{workspace.slug}@example.org", Role.VIEWER)

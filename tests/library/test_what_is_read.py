@@ -204,5 +204,10 @@ def test_a_lone_restore_names_a_path_or_a_reason(house: House, repository: Docum
         assert response.status_code == 422
 
 
+def test_what_is_no_text_is_not_taken_in(house: House, repository: Document) -> None:
+    for data in ({"path": "logo.png"}, {"reason": "image"}, {"path": "nowhere"}):
+        assert house.client("bob").post(url(house, repository, "restore"), data).status_code == 404
+
+
 def test_a_document_that_is_no_repository_has_no_such_page(house: House) -> None:
     assert house.client("alice").get(url(house, house.lease)).status_code == 404
