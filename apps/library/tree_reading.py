@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
@@ -95,12 +95,14 @@ def _keep_skipped(claim: Claim, skipped: list[TreeSkip], paths: set[str]) -> Non
     rows = SkippedPath.objects.filter(revision=claim.revision)
     told = dict(rows.values_list("path", "pk"))
     rows.filter(pk__in=[pk for path, pk in told.items() if path not in paths]).delete()
-    found = [(one.path, one.reason, one.count) for one in skipped]
+    found: Iterable[tuple[str, str, int]] = [(one.path, one.reason, one.count) for one in skipped]
+    if claim.revision.options.get("include"):
+        found = fold_not_included(found, paths)
     insert_rows(
         SkippedPath,
         (
             {"revision_id": claim.revision.pk, "path": path, "reason": reason, "count": count}
-            for path, reason, count in fold_not_included(found, paths)
+            for path, reason, count in found
         ),
     )
 

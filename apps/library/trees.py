@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Case, Count, F, Min, QuerySet, Sum, Value, When
+from django.db.models import Case, Count, ExpressionWrapper, F, IntegerField, Min, QuerySet, Sum, Value, When
 from django.db.models.functions import Left, StrIndex, Substr
 
 from apps.library.models import Revision, SourceFile
@@ -56,7 +57,12 @@ def folder(revision: Revision, path: str = "", *, first: int = 0, limit: int = 2
         files_below(revision, path)
         .annotate(_rest=Substr("path", len(path) + 1))
         .annotate(_slash=StrIndex("_rest", Value("/")))
-        .annotate(entry=Case(When(_slash__gt=0, then=Left("_rest", F("_slash"))), default=F("_rest")))
+        .annotate(
+            entry=Case(
+                When(_slash__gt=0, then=Substr("_rest", 1, ExpressionWrapper(F("_slash"), IntegerField()))),
+                default=F("_rest"),
+            )
+        )
         .values("entry")
         .annotate(
             sum_files=Count("pk"),
@@ -83,7 +89,7 @@ def folder(revision: Revision, path: str = "", *, first: int = 0, limit: int = 2
     )
 
 
-def _entry(folder_path: str, row: dict[str, Any], flags: dict[str, list[str]]) -> Entry:
+def _entry(folder_path: str, row: Mapping[str, Any], flags: dict[str, list[str]]) -> Entry:
     path = folder_path + row["entry"]
     return Entry(
         name=row["entry"].removesuffix("/"),
