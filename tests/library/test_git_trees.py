@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import tarfile
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from apps.library.git.runner import GitLimits
+from apps.library.git import commits
+from apps.library.git.addresses import parse_address, resolve
+from apps.library.git.runner import GitLimits, GitRunner
 from tests.library.git_server import BareRepository, GitServer, certificate, git, make_bare, run_git_server
 from tests.library.test_git_hosts import Listener, bring, know_host, listener_fixture, refusal  # noqa: F401
 
@@ -32,6 +35,12 @@ def server(served: GitServer, settings: Any, monkeypatch: pytest.MonkeyPatch) ->
 def repository(server: GitServer, request: pytest.FixtureRequest) -> BareRepository:
     """One of the test's own, at `name_of`."""
     return make_bare(server.folder / name_of(request.node))
+
+
+def remote_of(server: GitServer, folder: Path, name: str) -> commits.Remote:
+    address, limits = parse_address(server.url(name)), GitLimits(seconds=20)
+    config = commits.git_config(address, resolve(address), "", limits)
+    return commits.Remote(address, GitRunner(folder, limits, config, lambda: None))
 
 
 def name_of(test: pytest.Item) -> str:
@@ -156,6 +165,53 @@ def test_files_that_are_small_alone_are_counted_together(
 
     assert failed.code == "git_too_large"
     assert not (tmp_path / "commit.tar").exists()
+
+
+def test_names_of_files_that_would_fill_the_memory_are_refused(
+    server: GitServer, repository: BareRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tree names the same folder many times, by a name as long as another tree can make it."""
+    monkeypatch.setattr(commits, "_MOST_PATH_BYTES", 1024**2)
+    tree = repository.tree([("100644", b"f" * 100_000, repository.blob(b""))])
+    repository.commit_tree(repository.tree([("40000", b"d%02d" % number, tree) for number in range(30)]))
+
+    failed = refusal(server, tmp_path, repository.path.name)
+
+    assert failed.code == "git_too_large"
+    assert "1 MiB of names of files" in failed.sentence
+
+
+def test_the_target_of_a_link_is_not_taken_into_memory(
+    server: GitServer, repository: BareRepository, tmp_path: Path
+) -> None:
+    """git itself sets no bound to it, and it packs to nearly nothing."""
+    size = 24 * 1024**2
+    repository.commit({"a": b"t" * size, "b": b"1"}, modes={"a": "120000"})
+
+    tracemalloc.start()
+    try:
+        found = bring(server, tmp_path, repository.path.name)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert found == {"a": "t" * 4096, "b": b"1"}
+    assert peak < size // 2
+
+
+def test_refs_that_nobody_asked_for_are_not_kept(
+    server: GitServer, repository: BareRepository, tmp_path: Path
+) -> None:
+    commit = repository.commit({"a": b"1"})
+    git(repository.path, "tag", "-a", "v1", "-m", "One.", commit)
+    listing = "".join(f"create refs/pull/{number}/head {commit}\n" for number in range(2_000))
+    git(repository.path, "update-ref", "--stdin", content=listing.encode())
+    remote = remote_of(server, tmp_path, repository.path.name)
+
+    assert set(remote._refs(["refs/tags/v1"], "")) == {"HEAD", "ref: HEAD", "refs/tags/v1", "refs/tags/v1^{}"}
+    assert len(remote._refs(["refs/heads/x"], commit[:9])) <= commits._MOST_FITTING + 3
+    assert remote.find(commit[:9]).commit == commit
+    assert remote.find("v1").commit == commit
 
 
 def test_names_that_are_no_text_and_long_ones_come_through(

@@ -21,9 +21,12 @@ from apps.library.git.runner import GitEnded, GitLimits, GitRunner, too_large
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SHORT_COMMIT = re.compile(r"[0-9a-f]{7,}")
-_LONGEST_LISTING = 256 * 1024**2
-"""Bytes of branches and tags that are looked through."""
+_MOST_REF_BYTES, _MOST_PATH_BYTES = 256 * 1024**2, 64 * 1024**2
+"""Of listings of branches and tags, which are looked through, and of files, which are kept."""
+_MOST_FITTING = 1_000
+"""Refs kept whose commit begins as a short one does."""
 _LONGEST_TARGET = 4096
+_STEP_BYTES = 1024 * 1024
 _PERCENT = re.compile(
     r"(?P<what>Receiving objects|Resolving deltas|Checking connectivity): +(?P<percent>\d+)%"
 )
@@ -109,12 +112,10 @@ class Remote:
         """
         if _COMMIT.fullmatch(ref):
             return Tip(ref, "", ref)
-        refs = self._refs()
-        if not refs:
-            raise FetchFailed("git_empty")
+        names = [ref] if ref.startswith("refs/") else [f"refs/heads/{ref}", f"refs/tags/{ref}"]
+        refs = self._refs(names, ref if _SHORT_COMMIT.fullmatch(ref) else "")
         if not ref:
             return self._head(refs)
-        names = [ref] if ref.startswith("refs/") else [f"refs/heads/{ref}", f"refs/tags/{ref}"]
         for name in names:
             if name in refs:
                 return Tip(refs[name], refs.get(f"{name}^{{}}", refs[name]), ref)
@@ -135,16 +136,34 @@ class Remote:
         branch = refs.get("ref: HEAD", "").removeprefix("refs/heads/")
         return Tip(refs["HEAD"], refs["HEAD"], branch)
 
-    def _refs(self) -> dict[str, str]:
-        """Object ids by name of ref; under "ref: HEAD" the branch that HEAD stands for."""
+    def _refs(self, names: list[str], short: str) -> dict[str, str]:
+        """Object ids by name of ref: of HEAD, of these, and of those whose id begins with short, if given.
+
+        Under "ref: HEAD" stands the branch that HEAD stands for. A host may list millions; the others are not kept.
+        Raises FetchFailed (git_empty) where there is none at all.
+        """
         refs: dict[str, str] = {}
+        wanted = {"HEAD", *names}
+        last = ("", "")
         with closing(self._asking("ls-remote", "--symref", "--", self.address.url)) as pieces:
-            for line in _parted(pieces, b"\n", _LONGEST_LISTING):
+            for line in _parted(pieces, b"\n", _MOST_REF_BYTES, "branches and tags"):
                 oid, _, name = line.decode(errors="replace").partition("\t")
                 if oid.startswith("ref: "):
-                    refs[f"ref: {name}"] = oid[5:]
-                elif _COMMIT.fullmatch(oid):
+                    if name == "HEAD":
+                        refs["ref: HEAD"] = oid[5:]
+                    continue
+                if not _COMMIT.fullmatch(oid):
+                    continue
+                # What a tag leads to follows on the tag.
+                base = name.removesuffix("^{}")
+                fits = bool(short) and oid.startswith(short) and len(refs) < _MOST_FITTING
+                if base in wanted or base in refs or fits:
+                    if base == last[0]:
+                        refs[base] = last[1]
                     refs[name] = oid
+                last = (name, oid)
+        if last == ("", ""):
+            raise FetchFailed("git_empty")
         return refs
 
     def fetch(self, tip: Tip, on_percent: Callable[[int], None]) -> str:
@@ -232,7 +251,9 @@ def write_tar(runner: GitRunner, commit: str, path: Path, on_percent: Callable[[
 def _members(runner: GitRunner, commit: str) -> Iterator[Member]:
     pieces = runner.run("ls-tree", "-r", "-z", "-l", "--full-tree", commit)
     with closing(pieces):
-        for number, entry in enumerate(_parted(pieces, b"\0"), start=1):
+        # A name may be of any length, and a tree may hold it any number of times.
+        entries = _parted(pieces, b"\0", _MOST_PATH_BYTES, "names of files")
+        for number, entry in enumerate(entries, start=1):
             if number > runner.limits.files:
                 raise FetchFailed("git_too_many_files", limit=f"{runner.limits.files:,}")
             facts, _, path = entry.partition(b"\t")
@@ -252,7 +273,8 @@ def _add(tar: tarfile.TarFile, member: Member, contents: IO[bytes] | io.Buffered
         raise FetchFailed("git_damaged", host="The host")
     if member.is_link:
         entry.type = tarfile.SYMTYPE
-        target = contents.read(member.size_bytes)[:_LONGEST_TARGET]
+        target = contents.read(min(member.size_bytes, _LONGEST_TARGET))
+        _pass_over(contents, member.size_bytes - len(target))
         entry.linkname = target.decode(errors="surrogateescape").partition("\0")[0]
         tar.addfile(entry)
     else:
@@ -261,13 +283,19 @@ def _add(tar: tarfile.TarFile, member: Member, contents: IO[bytes] | io.Buffered
     contents.read(1)
 
 
-def _parted(pieces: Iterator[bytes], end: bytes, most_bytes: int = 0) -> Iterator[bytes]:
-    """Lines of a stream without their ends. Raises FetchFailed (git_too_large) past most_bytes, if given."""
+def _pass_over(contents: IO[bytes] | io.BufferedReader, size: int) -> None:
+    """A link's target may be as large as any file."""
+    while size > 0 and (piece := contents.read(min(size, _STEP_BYTES))):
+        size -= len(piece)
+
+
+def _parted(pieces: Iterator[bytes], end: bytes, most_bytes: int, what: str) -> Iterator[bytes]:
+    """Lines of a stream without their ends. Raises FetchFailed (git_too_large) past most_bytes; what: they hold."""
     rest, seen = b"", 0
     for piece in pieces:
         seen += len(piece)
-        if most_bytes and seen > most_bytes:
-            raise FetchFailed("git_too_large", limit=f"{most_bytes // 1024**2} MiB of branches and tags")
+        if seen > most_bytes:
+            raise FetchFailed("git_too_large", limit=f"{most_bytes // 1024**2} MiB of {what}")
         *lines, rest = (rest + piece).split(end)
         yield from lines
     if rest:
