@@ -224,7 +224,7 @@ def test_a_plan_that_comes_before_the_end_is_shown_finds_the_frame_of_the_button
     )
 
     assert plan.count("hx-swap-oob") == 1
-    assert '<div id="composer-action" hx-swap-oob="innerHTML">' in plan
+    assert '<div id="composer-action" class="composer-action" hx-swap-oob="true">' in plan
 
 
 # Citations, coverage -----------------------------------------------------------------------------

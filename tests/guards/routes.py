@@ -203,9 +203,7 @@ WORKSPACE: dict[str, Route] = {
     f"{_corpus}questions/": change(MEMBERS, QUESTION),
     _document: page(VIEWERS),
     f"{_document}pages/<int:number>/": page(VIEWERS),
-    f"{_document}pages/<int:number>/file/": page(
-        frozenset(), others=404, never="a PDF is no file of lines; tests/library/test_code_viewer.py"
-    ),
+    f"{_document}pages/<int:number>/file/": replace(page(VIEWERS), swaps=REPOSITORY),
     f"{_document}pages/<int:number>/picture/": page(VIEWERS),
     f"{_document}pages/<int:number>/picture/again/": change(VIEWERS),
     f"{_document}pages/<int:number>/thumbnail/": page(VIEWERS),

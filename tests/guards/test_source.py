@@ -22,6 +22,8 @@ TRUSTED_HTML = {
     # Rendered and sanitised by apps/conversations/rendering.py, or by a template from escaped values.
     "templates/conversations/_answer_running.html": 2,
     "templates/conversations/_answer_ended.html": 2,
+    # Lines of a file, each piece escaped by apps/library/code_lines.py.
+    "templates/library/_viewer.html": 1,
     # The one reviewed function for HTML that the server sends to a running page.
     "static/js/trusted-html.js": 1,
     # Mails in plain text.

@@ -180,7 +180,7 @@ def _contents(workspace: Workspace, asker: User, owner: User, *, is_shared: bool
     document = make_document(corpus, added_by=asker, with_file=True)
     repository = make_repository(
         corpus,
-        {"src/app.py": "print('the lease')\n"},
+        {"src/app.py": "print('the lease')\n", "src/end.py": "print('its end')\n"},
         added_by=asker,
         skipped=[("vendor/", "vendored", 3)],
     )

@@ -11,7 +11,7 @@ from apps.library.models import Document, Page, Revision, SourceFile
 from tests.library.house import HTMX, House, house_with_lease  # noqa: F401 (fixture)
 from tests.library.test_trees import keep_files
 
-FEW, MANY = 200, 5_000
+FEW, MANY = 50, 1_000
 
 
 def make_tree(revision: Revision, files: int) -> None:

@@ -97,7 +97,7 @@ def test_wall_limit_kills_the_child_in_time(box: Sandbox, input_fd: int) -> None
     assert is_gone(pid)
 
 
-def test_idle_limit_counts_the_childs_silence_alone(box: Sandbox, input_fd: int) -> None:
+def test_idle_limit_counts_silence_of_the_child_alone(box: Sandbox, input_fd: int) -> None:
     values = box.run("test.sleep", fd=input_fd, args={}, limits=Limits(idle_seconds=0.3))
     pid = next(values)["pid"]
     time.sleep(0.5)  # the caller's own time
