@@ -57,7 +57,7 @@ class CorpusRow:
 
     @property
     def kind_mark(self) -> str:
-        return kind_mark(self.revision)
+        return kind_mark(self.revision, source_url=self.document.source_url)
 
     @property
     def next_revision(self) -> Revision | None:

@@ -19,10 +19,10 @@ def kind_words(revision: Revision) -> str:
     return kind.words if kind else revision.content_type
 
 
-def kind_mark(revision: Revision) -> str:
-    """The same in at most four capitals."""
+def kind_mark(revision: Revision, *, source_url: str = "") -> str:
+    """The same in at most four capitals. source_url: of its document."""
     if revision.reader == REPOSITORY:
-        return "GIT" if revision.commit else "CODE"
+        return "GIT" if source_url else "CODE"
     kind = KIND_OF_NAME.get(revision.reader)
     return (kind.extensions[0].lstrip(".") if kind else revision.reader)[:4].upper()
 
