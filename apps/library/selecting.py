@@ -37,8 +37,8 @@ def set_path_ticked(actor: User, entry: CorpusEntry, path: str, is_ticked: bool)
     if revision is None or (path and not _is_in(revision, path)):
         raise Refused("no_such_path", f"{entry.document.name} has no {path}.", status=404)
     with transaction.atomic():
-        row, is_new = Untick.objects.get_or_create(user=actor, entry=entry)
-        row = Untick.objects.select_for_update().get(pk=row.pk)
+        # Locked as it is found: another tick of the same person may be about to delete it.
+        row, is_new = Untick.objects.select_for_update().get_or_create(user=actor, entry=entry)
         ticks = PathTicks.read(None if is_new else row.paths).with_path(path, is_ticked=is_ticked)
         ticks = _collapsed(ticks, path, revision)
         if len(ticks.decisions) > MOST_DECISIONS:

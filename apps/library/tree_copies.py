@@ -7,7 +7,7 @@ differs, and with it the tokens of every page by the same number (`ingestion.pat
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple, TypeAlias
@@ -78,10 +78,15 @@ def content_of(path: str, blob: str) -> Content:
     return blob, PurePosixPath(path).suffix.lower()
 
 
-def known_files(revision: Revision, contents: Collection[Content]) -> dict[Content, list[KnownFile]]:
-    """Where files of these contents were read by the same rules in the workspace, newest first."""
-    blobs = sorted({blob for blob, _ in contents})
-    known: dict[Content, list[KnownFile]] = {}
+def known_files(revision: Revision, paths: Mapping[str, Content]) -> dict[str, KnownFile]:
+    """Path → where a file of that content was read by the same rules in the workspace; paths without are missing.
+
+    The newest under the same path, where there is one: nothing of it changes but its numbers. Else the newest. A
+    workspace may have read a tree a hundred times, so what is not taken is not kept.
+    """
+    blobs = sorted({blob for blob, _ in paths.values()})
+    at_its_path: dict[str, KnownFile] = {}
+    newest: dict[Content, KnownFile] = {}
     for start in range(0, len(blobs), _ASKED_AT_ONCE):
         rows = (
             SourceFile.objects.filter(
@@ -95,15 +100,13 @@ def known_files(revision: Revision, contents: Collection[Content]) -> dict[Conte
             .order_by("-pk")
             .values_list(*KnownFile._fields)
         )
-        for row in rows:
+        for row in rows.iterator(chunk_size=_ASKED_AT_ONCE):
             file = KnownFile(*row)
-            known.setdefault(file.content, []).append(file)
-    return known
-
-
-def best_of(candidates: Sequence[KnownFile], path: str) -> KnownFile:
-    """Of the same content that under the same path, where there is one: nothing of it changes but its numbers."""
-    return next((file for file in candidates if file.path == path), candidates[0])
+            newest.setdefault(file.content, file)
+            if paths.get(file.path) == file.content:
+                at_its_path.setdefault(file.path, file)
+    known = {path: newest[content] for path, content in paths.items() if content in newest}
+    return known | at_its_path
 
 
 def copy_pages(revision: Revision, copies: Iterable[Copy]) -> None:

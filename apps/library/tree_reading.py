@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Count, Sum
 
 from apps.common.database import insert_rows
@@ -33,7 +34,7 @@ from apps.library.ingestion.tree.unpacking import (
 )
 from apps.library.ingestion.tree_files import Outcome, read_files
 from apps.library.models import Document, Revision, SkippedPath, SourceFile
-from apps.library.tree_copies import Content, KnownFile, SourceGone, best_of, content_of, known_files
+from apps.library.tree_copies import Content, KnownFile, SourceGone, content_of, known_files
 from apps.library.tree_store import TreeStore
 
 SHOWN_CHANGES = 200
@@ -91,20 +92,25 @@ def _options(revision: Revision) -> TreeOptions:
 
 
 def _keep_skipped(claim: Claim, skipped: list[TreeSkip], paths: set[str]) -> None:
-    """Rows of what unpacking left out; those of files that an earlier attempt could not read stay."""
-    rows = SkippedPath.objects.filter(revision=claim.revision)
-    told = dict(rows.values_list("path", "pk"))
-    rows.filter(pk__in=[pk for path, pk in told.items() if path not in paths]).delete()
+    """Rows of what unpacking left out; those of files that an earlier attempt could not read stay.
+
+    Under the claim, like all writes: a deleted document gets none, and two workers do not write them twice.
+    """
     found: Iterable[tuple[str, str, int]] = [(one.path, one.reason, one.count) for one in skipped]
     if claim.revision.options.get("include"):
         found = fold_not_included(found, paths)
-    insert_rows(
-        SkippedPath,
-        (
-            {"revision_id": claim.revision.pk, "path": path, "reason": reason, "count": count}
-            for path, reason, count in found
-        ),
-    )
+    with transaction.atomic():
+        claim.write()
+        rows = SkippedPath.objects.filter(revision=claim.revision)
+        kept = [row for row in rows.values_list("path", "reason", "count") if row[0] in paths]
+        rows.delete()
+        insert_rows(
+            SkippedPath,
+            (
+                {"revision_id": claim.revision.pk, "path": path, "reason": reason, "count": count}
+                for path, reason, count in [*kept, *found]
+            ),
+        )
 
 
 # Reading --------------------------------------------------------------------------------------------
@@ -145,13 +151,13 @@ def _read(claim: Claim, box: Sandbox, spool: IO[bytes], files: list[TreeFile]) -
 
 
 def _plan(revision: Revision, files: list[TreeFile]) -> _Plan:
-    known = known_files(revision, {content_of(file.path, file.blob) for file in files})
+    known = known_files(revision, {file.path: content_of(file.path, file.blob) for file in files})
     first_of: dict[Content, str] = {}
     plan = _Plan()
     for file in files:
         content = content_of(file.path, file.blob)
-        if candidates := known.get(content):
-            plan.copies[file.path] = best_of(candidates, file.path)
+        if found := known.get(file.path):
+            plan.copies[file.path] = found
         elif content in first_of:
             plan.repeats[file.path] = first_of[content]
         else:

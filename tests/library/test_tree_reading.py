@@ -19,6 +19,7 @@ from apps.library.quotas import stored_bytes
 from apps.library.reading import read_revision
 from apps.library.readings import cancel_next
 from apps.library.services import delete_document
+from apps.library.tree_copies import known_files
 from apps.llm.tokens import marker_tokens
 from tests.factories import make_corpus, make_workspace
 from tests.library.house import House, house_with_lease  # noqa: F401 (fixture)
@@ -206,6 +207,37 @@ def test_a_deleted_document_stops_its_reading(house: House, monkeypatch: pytest.
     read_revision(str(revision.pk))
     for model in (Page, SourceFile, SecretFinding, SkippedPath):
         assert not model.objects.filter(revision=revision).exists()
+
+
+def test_a_document_deleted_while_it_is_unpacked_keeps_no_names(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = house.people["alice"]
+    document = bring(alice, house.corpus, FILES)
+    real = tree_reading._keep_skipped
+
+    def keep(*given: Any) -> None:
+        delete_document(alice, document)
+        real(*given)
+
+    monkeypatch.setattr(tree_reading, "_keep_skipped", keep)
+    read_revision(str(document.current_revision_id))
+    assert not SkippedPath.objects.exists()
+
+
+def test_what_many_readings_know_is_not_gathered(house: House) -> None:
+    """The newest reading of a content counts, before it one that has it under the same path."""
+    alice = house.people["alice"]
+    text = "the same everywhere\n"
+    for names in (["a.py", "b.py"], ["a.py", "c.py"], ["d.py"]):
+        revision = read(bring(alice, house.corpus, {f"top/{name}": text for name in names}))
+    [blob] = set(SourceFile.objects.values_list("blob", flat=True))
+    wanted = dict.fromkeys(("a.py", "b.py", "d.py", "e.py"), (blob, ".py"))
+    found = known_files(revision, {**wanted, "f.txt": (blob, ".txt")})
+    assert {path: known.path for path, known in found.items()} == {
+        **{name: name for name in wanted},
+        "e.py": "d.py",
+    }
 
 
 def test_deleting_takes_files_findings_and_what_was_left_out(house: House) -> None:
