@@ -14,9 +14,9 @@ LONGEST_GLOBS = 20_000
 class GlobsField(forms.CharField):
     """Patterns of paths, one a line; cleaned to a tuple."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, max_length: int = LONGEST_GLOBS, **options: Any) -> None:
         widget = forms.Textarea(attrs={"rows": 3, "spellcheck": "false"})
-        super().__init__(required=False, max_length=LONGEST_GLOBS, widget=widget, **options)
+        super().__init__(required=False, max_length=max_length, widget=widget, **options)
 
     def to_python(self, value: Any) -> Any:
         text = super().to_python(value) or ""

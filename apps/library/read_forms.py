@@ -7,7 +7,8 @@ from django import forms
 from apps.library.git_forms import GlobsField
 from apps.library.ingestion.guards import IngestionError
 from apps.library.ingestion.tree.globs import check_globs
-from apps.library.what_is_read import Choice
+from apps.library.ingestion.tree.paths import LONGEST_KEPT
+from apps.library.what_is_read import MOST_RESTORED, TOO_MANY_RESTORED, Choice
 
 
 class PathsField(GlobsField):
@@ -22,7 +23,8 @@ class ChoiceForm(forms.Form):
 
     include = GlobsField()
     exclude = GlobsField()
-    restored = PathsField()
+    # The page sends back all that was taken in so far.
+    restored = PathsField(max_length=MOST_RESTORED * (LONGEST_KEPT + 1))
 
     def clean(self) -> dict[str, Any]:
         cleaned = {"include": (), "exclude": (), "restored": ()} | self.cleaned_data
@@ -30,6 +32,8 @@ class ChoiceForm(forms.Form):
             check_globs([*cleaned["include"], *cleaned["exclude"]])
         except IngestionError as error:
             raise forms.ValidationError(error.sentence, code=error.code) from error
+        if len(cleaned["restored"]) > MOST_RESTORED:
+            raise forms.ValidationError(TOO_MANY_RESTORED)
         return cleaned
 
     def choice(self) -> Choice:

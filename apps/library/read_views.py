@@ -16,12 +16,9 @@ from apps.library.ingestion.tree.choosing import RESTORABLE
 from apps.library.models import Document, SkippedPath
 from apps.library.page_views import show_document, show_viewer
 from apps.library.read_forms import ChoiceForm, RestoreForm, SkippedForm
-from apps.library.what_is_read import Choice, effect_of, read_context
+from apps.library.what_is_read import MOST_RESTORED, TOO_MANY_RESTORED, Choice, effect_of, read_context
 from apps.workspaces.access import Right, workspace_for
 from apps.workspaces.models import Workspace
-
-MOST_RESTORED = 2_000
-"""Paths; more are restored by their folder."""
 
 _LISTS = {"skipped": "library/_skipped.html", "rows": "library/_skipped_rows.html"}
 
@@ -90,10 +87,10 @@ def restore(request: HtmxRequest, workspace_slug: str, document_id: uuid.UUID) -
     paths = list(skipped.order_by("path").values_list("path", flat=True)[: MOST_RESTORED + 1])
     if not paths:
         raise Http404
-    if len(paths) > MOST_RESTORED:
-        sentence = f"More than {MOST_RESTORED:,} files at once: take in folders, or one file after the other."
-        return document_refused(request, workspace, document, Refused("too_many_paths", sentence, status=422))
     choice = Choice.of(document.current_revision).with_restored(paths)
+    if len(choice.restored) > MOST_RESTORED:
+        refused = Refused("too_many_paths", TOO_MANY_RESTORED, status=422)
+        return document_refused(request, workspace, document, refused)
     return _read_with(request, workspace, document, choice)
 
 

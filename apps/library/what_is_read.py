@@ -16,12 +16,18 @@ from apps.library.code_viewer import ENCODING_WORDS
 from apps.library.ingestion.tree.choosing import EXCLUDED, NOT_INCLUDED, RESTORABLE
 from apps.library.ingestion.tree.globs import Globs
 from apps.library.models import Document, Revision, SecretFinding, SkippedPath, SourceFile
+from apps.library.path_ticks import upwards
 from apps.library.states import DocumentState
 from apps.workspaces.models import Workspace
 
 SKIPPED_SHOWN = 100
 """At a time."""
 FINDINGS_SHOWN = 200
+MOST_RESTORED = 2_000
+"""Paths; more are restored by their folder."""
+TOO_MANY_RESTORED = (
+    f"More than {MOST_RESTORED:,} paths are taken in: take in folders, written with a slash at their end."
+)
 FILES_NAMED = 20
 _PLAIN = ("ascii", "utf-8")
 
@@ -87,7 +93,7 @@ def effect_of(revision: Revision, choice: Choice) -> Effect:
 
 
 def _is_covered(path: str, paths: set[str]) -> bool:
-    return any(path == one or (one.endswith("/") and path.startswith(one)) for one in paths)
+    return bool(paths) and not paths.isdisjoint(upwards(path))
 
 
 @dataclass(frozen=True)

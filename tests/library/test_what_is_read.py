@@ -9,7 +9,7 @@ import pytest
 from django.urls import reverse
 
 from apps.library.models import Document, Revision
-from apps.library.what_is_read import Choice, effect_of
+from apps.library.what_is_read import MOST_RESTORED, Choice, effect_of
 from tests.factories import make_next_revision
 from tests.library.house import HTMX, House, body, house_with_lease  # noqa: F401 (fixture)
 from tests.repositories import make_repository
@@ -157,6 +157,22 @@ def test_what_is_restored_no_longer_is_left_out_again(house: House, repository: 
     revision.options = {**revision.options, "restored": ["docs/", "src/app.py"]}
     effect = effect_of(revision, Choice(restored=("src/app.py",)))
     assert (effect.files, effect.files_out) == (2, 2)
+
+
+def test_what_was_restored_in_hundreds_can_still_be_chosen_otherwise(
+    house: House, repository: Document
+) -> None:
+    """The page sends all restored paths back with whatever is changed."""
+    taken_in = [f"generated/{number:04}/{'n' * 80}.py" for number in range(MOST_RESTORED)]
+    choice = {"exclude": "docs/", "restored": "\n".join(taken_in)}
+
+    bob = house.client("bob")
+    page = body(bob.post(url(house, repository, "preview-reading"), choice, **HTMX))
+    assert "2 files" in page
+    choice["restored"] += "\none/more.py"
+    refused = bob.post(url(house, repository, "preview-reading"), choice, **HTMX)
+    assert refused.status_code == 422
+    assert f"More than {MOST_RESTORED:,} paths" in body(refused)
 
 
 def test_a_pattern_that_matches_nothing_is_refused_with_its_name(house: House, repository: Document) -> None:
