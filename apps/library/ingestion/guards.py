@@ -38,6 +38,7 @@ SENTENCES: dict[str, str] = {
     "archive_encrypted": "The archive is protected by a password. Pack the folder without one, and bring that.",
     "too_many_entries": "The archive holds more than {limit} files and folders. Pack the folder with the sources alone, and bring that.",
     "too_many_rules": "The .gitignore files come to more than {limit} MiB. Pack the folder with the sources alone, and bring that.",
+    "long_patterns": "A .gitignore file holds a pattern of such a length that it cannot be applied. Shorten it, or pack the folder without that file, and bring that.",
     "no_room": "This installation has no room left on its disk to unpack the archive. Tell the operator, then try again.",
     "nothing_to_read": "No file in it is read: {skipped} were left out, most of them as “{reason}”. Bring a folder with sources, or change what is left out.",
     "tree_too_large": "The files come to more than {limit} GiB. Pack the folder with the sources alone, and bring that.",

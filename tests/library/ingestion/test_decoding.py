@@ -71,6 +71,12 @@ def test_a_declared_encoding_is_believed() -> None:
     assert decode(text.encode("iso-8859-2")).text == text
 
 
+def test_alphabets_that_are_never_guessed_are_believed_where_a_file_names_them() -> None:
+    for name, word in (("shift_jis", "日本"), ("iso-8859-3", "ĝis"), ("koi8-u", "їжак"), ("euc-kr", "한국")):
+        text = f"# coding: {name}\n# {word}\n"
+        assert decode(text.encode(name)).text == text
+
+
 def test_what_claims_an_encoding_that_it_breaks_is_read_nevertheless() -> None:
     assert decode(b"# coding: cp932\n# fianc\xe9\n").text == "# coding: cp932\n# fiancé\n"
 

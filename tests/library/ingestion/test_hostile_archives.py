@@ -252,6 +252,9 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
         "archive_headers",
     ),
     "tar: pax headers without end": (lambda: made.tar_header("x", kind=b"x") * 3000, "archive_headers"),
+    "a pattern of a megabyte in .gitignore": (
+        lambda: made.make_tar({".gitignore": b"*a" * 500_000, "a.txt": b"x"}), "long_patterns",
+    ),
     "tar: global headers without end": (lambda: made.tar_header("x", kind=b"g") * 3000, "archive_headers"),
 }  # fmt: skip
 
@@ -292,6 +295,9 @@ DAMAGED: dict[str, Callable[[], bytes]] = {
     "tar: size behind the end": lambda: made.tar_header("a.txt", size=100_000) + bytes(2048),
     "tar: negative size": lambda: made.checked(
         bytearray(made.tar_header("a.txt")[:124] + b"\xff" * 12 + made.tar_header("a.txt")[136:])
+    ),
+    "tar: size with a sign": lambda: made.checked(
+        bytearray(made.tar_header("a.txt")[:124] + b"-0000001000\0" + made.tar_header("a.txt")[136:])
     ),
     "tar: no end mark": lambda: made.tar_header("a.txt", size=512) + b"x" * 512,
     "tar: header that is none": lambda: made.tar_header("a.txt", size=512) + b"x" * 1024 + bytes(1024),

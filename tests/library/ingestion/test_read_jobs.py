@@ -26,6 +26,7 @@ ENCODINGS = {
     "Czech": ["cp1250", "iso8859-2"],
     "Greek": ["cp1253", "iso8859-7"],
 }  # fmt: skip
+DECLARED = ["iso-8859-3", "idna", "utf-7", "hex", "mbcs", "cp037", "nothing"]
 NOTEBOOK = json.dumps({"nbformat": 4, "cells": [{"cell_type": "code", "source": "x = 1", "outputs": []}]})
 
 
@@ -47,6 +48,9 @@ def test_a_child_reads_every_kind_of_file_as_its_parent_would() -> None:
         "binary": b"\x00\x01\x02" * 40,
         "noise": bytes(range(1, 256)) * 8,
     }
+    # What a file says of itself may name any codec, also one that nobody has loaded.
+    files |= {f"{name}.txt": f"coding: {name}\n".encode() + "größer\n".encode("latin-1") for name in DECLARED}
+    files["strange.ipynb"] = NOTEBOOK.replace("x = 1", r"x\u0007 = \u202e'\ud800'").encode()
     jobs.cache_folder = settings.CACHE_DIR
     read_jobs.prepare()
     with tempfile.TemporaryFile() as spool, tree_sandbox() as box:
@@ -62,6 +66,9 @@ def test_a_child_reads_every_kind_of_file_as_its_parent_would() -> None:
     assert all(by_path[path]["encoding"] for path in files if path.endswith(".py"))
     assert [by_path[path]["skipped"] for path in ("binary", "noise")] == ["binary", "binary"]
     assert by_path["note.ipynb"]["flags"] == ["notebook"]
+    assert by_path["strange.ipynb"]["flags"] == ["notebook", "bidi"]
+    assert by_path["strange.ipynb"]["pages"][0]["text"] == "# %% Cell 1\nx␇ = \u202e'?'\n"
+    assert all("größer" in by_path[f"{name}.txt"]["pages"][0]["text"] for name in DECLARED)
     assert by_path["broken.ipynb"]["flags"] == []
     assert by_path["key.pem"]["flags"] == ["masked"]
     assert by_path["long.txt"]["flags"] == ["cut"]

@@ -41,6 +41,12 @@ _CODECS = (
     "cp437", "cp850", "cp866", "iso8859_2", "iso8859_5", "iso8859_7", "iso8859_15", "latin_1",
     "cp932", "euc_jp", "gb18030", "big5", "cp949", "johab",
 )
+# Believed where a file names them.
+_DECLARED_CODECS = (
+    *_CODECS, "shift_jis", "euc_kr", "gb2312", "gbk", "big5hkscs", "iso2022_jp", "koi8_u", "cp874", "cp1258",
+    "iso8859_3", "iso8859_4", "iso8859_6", "iso8859_8", "iso8859_9", "iso8859_10", "iso8859_13", "iso8859_14",
+    "iso8859_16", "mac_cyrillic",
+)
 # fmt: on
 _DETECTION_SAMPLE = 8_192
 # Fewer bytes beyond ASCII say nothing about an alphabet; western letters are then the likeliest.
@@ -108,7 +114,7 @@ def is_binary(head: bytes) -> bool:
 
 def load_codecs() -> None:
     """Load every codec that decode may need, before a process loses the right to open files."""
-    for name in (*_CODECS, *(encoding for _, encoding in _BOMS)):
+    for name in (*_DECLARED_CODECS, *(encoding for _, encoding in _BOMS)):
         codecs.lookup(name)
     from_bytes("Prüfung größerer Flächen".encode("cp1252") * 8, cp_isolation=list(_CODECS))
 
@@ -174,9 +180,10 @@ def _decode_legacy(data: bytes) -> tuple[str, str, int]:
 def _known_codec(name: str) -> str | None:
     try:
         found = codecs.lookup(name).name
-    except LookupError:
+    except (LookupError, OSError):
+        # Nobody knows it, or a child that may open no file has not loaded it.
         return None
-    return found if found in {codecs.lookup(codec).name for codec in _CODECS} else None
+    return found if found in {codecs.lookup(codec).name for codec in _DECLARED_CODECS} else None
 
 
 def _detect(data: bytes) -> str:

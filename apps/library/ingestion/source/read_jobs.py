@@ -31,8 +31,11 @@ def read_file(path: str, data: bytes) -> dict[str, Any]:
     flags = [f"{flag}:{decoded.replacements}" if flag == "replacements" else flag for flag in decoded.flags]
     text = decoded.text
     if PurePosixPath(path).suffix.lower() == ".ipynb" and (rendered := notebook_text(text)) is not None:
-        text = rendered
-        flags.append("notebook")
+        # Its strings may hold what is no text, as any bytes may: controls, halves of characters.
+        shown = decode(rendered.encode(errors="replace"))
+        if not shown.is_binary:
+            text = shown.text
+            flags += ["notebook", *("bidi" for flag in shown.flags if flag == "bidi" and flag not in flags)]
     shortened = shorten_lines(text)
     if shortened is not text:
         flags.append("cut")

@@ -120,9 +120,12 @@ def _compiled(expressions: Sequence[tuple[bytes, bool]]) -> tuple[re2.Set, list[
     options.log_errors = False
     options.max_mem = _MAX_MEMORY
     patterns = re2.Set.FullMatchSet(options)
-    for expression, _ in expressions:
-        patterns.Add(expression)
-    patterns.Compile()
+    try:
+        for expression, _ in expressions:
+            patterns.Add(expression)
+        patterns.Compile()
+    except re2.error as error:
+        raise IngestionError("long_patterns") from error
     return patterns, [negated for _, negated in expressions]
 
 

@@ -95,6 +95,9 @@ def _number(field: bytes) -> int:
     if field[0] == 0x80:
         return int.from_bytes(field[1:], "big")
     digits = field.strip(b" \0")
+    # int() would take signs and underscores too.
+    if digits and not digits.isdigit():
+        raise Damaged
     try:
         return int(digits, 8) if digits else 0
     except ValueError:
