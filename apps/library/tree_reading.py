@@ -34,11 +34,14 @@ from apps.library.ingestion.tree.unpacking import (
 )
 from apps.library.ingestion.tree_files import Outcome, read_files
 from apps.library.models import Document, Revision, SkippedPath, SourceFile
+from apps.library.part_file import KEEP_FREE_BYTES
+from apps.library.quotas import free_bytes
 from apps.library.tree_copies import Content, KnownFile, SourceGone, content_of, known_files
 from apps.library.tree_store import TreeStore
 
 SHOWN_CHANGES = 200
 """Names kept of what was added, changed and removed."""
+_LOOK_SECONDS = 1.0
 
 
 def read_tree(claim: Claim) -> None:
@@ -64,11 +67,15 @@ def read_tree(claim: Claim) -> None:
 def _unpack(claim: Claim, box: Sandbox, archive: IO[bytes], spool: IO[bytes]) -> list[TreeFile]:
     """The files to be read, in the order of their paths; rows of the others are stored."""
     files, skipped = [], []
+    looked_at = 0.0
     options = _options(claim.revision)
     with closing(
         unpack(box, fd=archive.fileno(), spool_fd=spool.fileno(), options=options, cancelled=claim.stop)
     ) as found:
         for item in found:
+            if time.monotonic() - looked_at > _LOOK_SECONDS:
+                looked_at = time.monotonic()
+                _check_free_room()
             match item:
                 case TreeFile():
                     files.append(item)
@@ -79,6 +86,12 @@ def _unpack(claim: Claim, box: Sandbox, archive: IO[bytes], spool: IO[bytes]) ->
     files.sort(key=lambda file: file.path)
     _keep_skipped(claim, skipped, {file.path for file in files})
     return files
+
+
+def _check_free_room() -> None:
+    """The spool grows to some GiB on the volume that everything else is written to. Raises IngestionError."""
+    if free_bytes() < KEEP_FREE_BYTES:
+        raise IngestionError("no_room")
 
 
 def _options(revision: Revision) -> TreeOptions:

@@ -334,6 +334,18 @@ def test_one_fetching_goes_on_and_others_give_way_to_whoever_waits(
     assert fetched(document).status == "ready"
 
 
+def test_what_a_slow_host_gave_is_stored_and_read_at_another_turn(
+    house: House, server: GitServer, repository: BareRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host may take half an hour, and a task three quarters of one in all."""
+    document = bring(house, server, repository)
+    monkeypatch.setattr("apps.library.claims.LONGEST_SLICE_SECONDS", 0)
+    assert read_revision(str(document.current_revision_id))
+    revision = Revision.objects.get(document=document)
+    assert (revision.status, revision.claim, revision.attempts) == ("reading", None, 0)
+    assert revision.storage_name
+
+
 def test_folders_that_nobody_fetches_into_are_swept(house: House) -> None:
     import os
 

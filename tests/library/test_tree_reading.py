@@ -225,6 +225,12 @@ def test_a_document_deleted_while_it_is_unpacked_keeps_no_names(
     assert not SkippedPath.objects.exists()
 
 
+def test_an_archive_is_not_unpacked_onto_a_full_disk(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tree_reading, "free_bytes", lambda: 1)
+    revision = read(bring(house.people["alice"], house.corpus, FILES))
+    assert (revision.status, revision.error_code) == ("failed", "no_room")
+
+
 def test_what_many_readings_know_is_not_gathered(house: House) -> None:
     """The newest reading of a content counts, before it one that has it under the same path."""
     alice = house.people["alice"]
