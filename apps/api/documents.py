@@ -10,6 +10,7 @@ from ninja.responses import Status
 
 from apps.api.auth import ApiRequest
 from apps.api.paging import Paging, page_of, read_cursor, write_cursor
+from apps.api.parsing import is_storable
 from apps.api.schemas import (
     DocumentIn,
     DocumentOut,
@@ -109,7 +110,7 @@ def get_tree(
 ) -> dict[str, Any]:
     """path: of the folder, from the root, which is empty. Entries come heaviest first; sums are of all below."""
     document = document_for(request.user, document_id)
-    if document.current_revision is None:
+    if document.current_revision is None or not is_storable(path):
         raise Http404
     path = f"{path.strip('/')}/" if path.strip("/") else ""
     name = f"tree:{document.current_revision_id}:{path}"

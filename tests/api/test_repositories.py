@@ -72,6 +72,7 @@ def test_the_tree_is_paged(bob: Caller, code: Document) -> None:
         seen += [entry["path"] for entry in page["items"]]
         cursor = page["next"]
     assert seen == ["src/", "docs/", "README.md"]
+    assert bob.get(f"/documents/{code.pk}/tree?path=%00").status_code == 404
     refused = bob.get(f"/documents/{code.pk}/tree?cursor=forged")
     assert (refused.status_code, error_code(refused)) == (422, "bad_cursor")
 
