@@ -127,6 +127,8 @@ def test_what_the_workspace_has_read_is_never_read_again(house: House, asked: li
         **first,
         "top/src/b.py": "changed = 1\n",
         "top/moved/to/a.py": LONG,
+        # Labels are sent otherwise than they are written here.
+        'top/"say  [[1:2]].py': LONG,
         "top/0.py": "new = 1\n" * 500,
     }
     revision = read(bring(alice, house.corpus, second))

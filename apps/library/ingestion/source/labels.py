@@ -15,4 +15,9 @@ def page_tokens(label: str, text: str) -> int:
     """Tokens of a page behind its marker and label, as prompts pack it; 0 for blanks, which are not sent."""
     if not text or text.isspace():
         return 0
-    return count_tokens(packed_tail(text, label=neutralise(" ".join(label.split())).lstrip('"')))
+    return count_tokens(packed_tail(text, label=packed_label(label)))
+
+
+def packed_label(label: str) -> str:
+    """A label as prompts write it: blanks are one, and nothing in it looks like a marker."""
+    return neutralise(" ".join(label.split())).lstrip('"')
