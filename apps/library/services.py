@@ -259,14 +259,15 @@ def delete_document(actor: User, document: Document) -> None:
         now = timezone.now()
         Document.objects.filter(pk=document.pk).update(deleted_at=now, name="", source_url="")
         CorpusEntry.objects.filter(document=document, removed_at=None).update(removed_at=now)
-        # They hold its name.
+        # They hold its name, and names of its files.
         Upload.objects.filter(document=document).delete()
+        Untick.objects.filter(entry__document=document).delete()
         revisions = list(Revision.objects.filter(document=document))
         for revision in revisions:
             # The claim goes first: a worker that is writing pages now either waits for this row and finds the
             # claim gone, or is waited for, and its pages are seen by the next line.
             Revision.objects.filter(pk=revision.pk).update(
-                claim=None, facts={}, storage_name="", repaired_name="", password_box=b""
+                claim=None, facts={}, options={}, storage_name="", repaired_name="", password_box=b""
             )
             revision.delete_pages()
             transaction.on_commit(partial(storage.delete_files, revision.workspace_id, revision.pk))

@@ -14,7 +14,16 @@ from apps.library.ingestion.sandbox import ChildDied, Sandbox
 from apps.library.ingestion.source.labels import page_tokens
 from apps.library.ingestion.tree.unpacking import TreeFile
 from apps.library.ingestion.tree_files import FileRead, read_files
-from apps.library.models import Document, Page, Revision, SecretFinding, SkippedPath, SourceFile
+from apps.library.models import (
+    CorpusEntry,
+    Document,
+    Page,
+    Revision,
+    SecretFinding,
+    SkippedPath,
+    SourceFile,
+    Untick,
+)
 from apps.library.quotas import stored_bytes
 from apps.library.reading import read_revision
 from apps.library.readings import cancel_next
@@ -253,7 +262,12 @@ def test_deleting_takes_files_findings_and_what_was_left_out(house: House) -> No
     revision = read(document)
     assert SecretFinding.objects.filter(revision=revision).exists()
     assert TOKEN not in texts(revision)["key.py"]
+    Revision.objects.filter(pk=revision.pk).update(options={"restored": ["src/a.py"]})
+    entry = CorpusEntry.objects.get(document=document)
+    Untick.objects.create(user=house.people["bob"], entry=entry, paths=["/src/"])
     delete_document(house.people["alice"], document)
+    assert Revision.objects.get(pk=revision.pk).options == {}
+    assert not Untick.objects.exists()
     for model in (Page, SourceFile, SecretFinding, SkippedPath):
         assert not model.objects.filter(revision=revision).exists()
 
