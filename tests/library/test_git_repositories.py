@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.conf import settings as django_settings
@@ -332,6 +333,20 @@ def test_one_fetching_goes_on_and_others_give_way_to_whoever_waits(
 
     Revision.objects.filter(pk=slow.pk).update(taken_at=timezone.now() + timedelta(hours=1))
     assert fetched(document).status == "ready"
+
+
+def test_a_worker_that_lost_its_claim_takes_nothing_from_the_next_one(
+    house: House, server: GitServer, repository: BareRepository
+) -> None:
+    revision = bring(house, server, repository).current_revision
+    assert revision is not None
+    first, second = Claim(revision, uuid4()), Claim(revision, uuid4())
+    late = fetching._private_folder(first)
+    late.__enter__()
+    with fetching._private_folder(second) as folder:
+        late.__exit__(None, None, None)
+        assert folder.is_dir()
+    assert not folder.parent.exists()
 
 
 def test_what_a_slow_host_gave_is_stored_and_read_at_another_turn(

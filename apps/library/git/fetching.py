@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -101,7 +101,7 @@ def fetch(claim: Claim, limits: GitLimits | None = None) -> bool:
     revision, limits, stage = claim.revision, limits or GitLimits(), _Stage(claim)
     address = parse_address(revision.document.source_url)
     ref = check_ref(str(revision.options.get("ref", "")))
-    with _private_folder(revision) as folder:
+    with _private_folder(claim) as folder:
         stage.begin(f"Asking {address.host}"[:50] + (f" for {ref}" if ref else ""))
         config = git_config(address, resolve(address), opened_token(revision), limits)
         runner = GitRunner(folder, limits, config, stage.tick)
@@ -199,12 +199,16 @@ def _refusals_as_failures() -> Iterator[None]:
 
 
 @contextmanager
-def _private_folder(revision: Revision) -> Iterator[Path]:
-    """A folder of this revision alone, empty; one that an earlier attempt left is removed first."""
-    folder = settings.FILE_UPLOAD_TEMP_DIR / FOLDER.format(revision=revision.pk)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700)
+def _private_folder(claim: Claim) -> Iterator[Path]:
+    """A folder of this claim alone, empty, in that of its revision; what an earlier attempt left is removed first."""
+    home = settings.FILE_UPLOAD_TEMP_DIR / FOLDER.format(revision=claim.revision.pk)
+    folder = home / str(claim.token)
+    shutil.rmtree(home, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
     try:
         yield folder
     finally:
+        # Beside it another worker may be at it already, to which the claim was given.
         shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            home.rmdir()
