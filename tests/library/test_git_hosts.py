@@ -242,7 +242,7 @@ def test_a_host_that_is_slow_for_ever_is_left(server: GitServer, tmp_path: Path)
 def test_endless_branches_are_cut_off(
     server: GitServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commits, "_LONGEST_LISTING", 100_000)
+    monkeypatch.setattr(commits, "_MOST_REF_BYTES", 100_000)
     listing = b"".join(b"003e" + b"1" * 40 + b" refs/heads/%05d\n" % number for number in range(20_000))
 
     def many(handler: Handler) -> None:
