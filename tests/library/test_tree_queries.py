@@ -51,7 +51,7 @@ def test_queries_do_not_grow_with_the_files(house: House) -> None:
         "documents": house.url("corpus"),
         "document": house.url("document"),
         "about": house.url("document-about"),
-        "page": house.url("page", 100),
+        "page": house.url("page", FEW),
         "what is read": reverse("library:what-is-read", args=[slug, house.lease.pk]),
         "tree": reverse("library:tree", args=[slug, house.corpus.pk, house.entry.pk]),
         "folder": reverse("library:tree", args=[slug, house.corpus.pk, house.entry.pk]) + "?path=area_3/",
