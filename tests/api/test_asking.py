@@ -76,11 +76,14 @@ def test_a_selection_names_documents_of_this_corpus(
     elsewhere = make_document(make_corpus(workspace, "Other"))
     foreign = make_document(make_corpus(make_workspace("Globex")))
     for document_id in (elsewhere.pk, foreign.pk, UNKNOWN):
-        refused = bob.post(
-            f"/corpora/{ready.pk}/plan", {**QUESTION, "selection": {"documents": [str(document_id)]}}
-        )
-        assert (refused.status_code, error_code(refused)) == (404, "unknown_document")
-    for selection in ({"documents": ["x"]}, {"paths": {UNKNOWN: {"include": ["a"]}}}):
+        for selection in (
+            {"documents": [str(document_id)]},
+            {"paths": {str(document_id): {"include": ["a"]}}},
+        ):
+            refused = bob.post(f"/corpora/{ready.pk}/plan", {**QUESTION, "selection": selection})
+            assert (refused.status_code, error_code(refused)) == (404, "unknown_document")
+    paged = str(ready.entries.values_list("document_id", flat=True)[0])
+    for selection in ({"documents": ["x"]}, {"paths": {paged: {"include": ["a"]}}}, {"paths": ["a"]}):
         refused = bob.post(f"/corpora/{ready.pk}/plan", {**QUESTION, "selection": selection})
         assert (refused.status_code, error_code(refused)) == (422, "bad_selection")
 
