@@ -6,9 +6,8 @@ document.addEventListener("keydown", (event) => {
   const button = form?.querySelector("#ask-button");
   if (!form) return;
   event.preventDefault();
-  if (button && !button.disabled && button.getAttribute("aria-disabled") !== "true") {
-    form.requestSubmit(button);
-  }
+  // Also while the last plan could not be met: what it was about may be there by now, and else the server says why not.
+  if (button && !button.disabled) form.requestSubmit(button);
 });
 
 document.addEventListener("click", (event) => {

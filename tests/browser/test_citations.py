@@ -194,7 +194,7 @@ def test_the_text_of_a_cited_page_keeps_its_quotes_and_marks_them(reader: Reader
     page.click("a.cite--exact")
     page.click(".viewer-tabs a:text-is('Text')")
     expect(page.locator(".page-text mark")).to_have_text(
-        "Either party may terminate with 120 days written notice."
+        "Either party may terminate with 120 days written notice"
     )
     assert page.locator(".cited q").count() == 1
     expect(page.locator("[data-cite-at]")).to_have_text("citation 1 of 6")

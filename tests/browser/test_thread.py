@@ -119,6 +119,8 @@ def test_stop_stands_where_ask_was_and_keeps_what_came(desk: Desk, lease: str) -
     desk.house.provider.script({"tokens_per_second": 5})
     page = desk.page()
     page.goto(lease)
+    # The plan brings the button anew.
+    page.wait_for_selector("#plan .plan-line strong")
     ask_at = page.locator("#composer-action").bounding_box()
     ask(page)
     begun(page)
