@@ -231,6 +231,7 @@ PLANS = (
         "plan-over-budget",
         "corpus-over-budget",
         steps=(*ASKING, press("Control+Enter"), show("#plan .plan-refusal")),
+        allowed_status=422,
     ),
     State("plan-no-endpoint", "corpus-no-endpoint", steps=ASKING),
 )
